@@ -10,7 +10,7 @@ NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
 	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help chaos fuzz-changed build custom release test test-web test-packages test-vm vendor-web lint bench fuzz cross lean generate check vet format test-machines
+.PHONY: help chaos fuzz-changed build custom release test test-web test-packages test-vm vendor-web lint bench peers fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ $(GOLANGCI):
 
 bench: ## Run every benchmark
 	@servers=$$(.ci/servers) && PATH="$${servers:+$$servers:}$$PATH" go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+peers: build ## Compare the cost of this agent with other agents on this host (minutes; internal/bench/peers/README.md)
+	@servers=$$(.ci/servers) && receivers=$$(.ci/receivers) && PATH="$${servers:+$$servers:}$${receivers:+$$receivers:}$$PATH" \
+	 internal/bench/peers/run.sh bin/rtcollector
 
 fuzz: ## Fuzz every parser for FUZZTIME (60s)
 	@for pkg in $$(go list $(PACKAGES)); do \

@@ -170,6 +170,7 @@ func (s *Server) infoSections() []infoSection {
 		{"Persistence", "loading:0\r\naof_enabled:0\r\n"},
 		{"Stats", fmt.Sprintf("total_connections_received:%d\r\ntotal_commands_processed:%d\r\n", s.accepted.Load(), st.Commands)},
 		{"Replication", "role:master\r\nconnected_slaves:0\r\n"},
+		{"CPU", infoCPU()},
 		{"Modules", infoModules()},
 		{"Cluster", "cluster_enabled:0\r\n"},
 		{"Timeseries", fmt.Sprintf("rtcollector_series:%d\r\nrtcollector_max_series:%d\r\nrtcollector_samples:%d\r\nrtcollector_max_samples:%d\r\n",

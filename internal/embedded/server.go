@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	maxClients = 1024
+	maxClients = 4096
 	// acceptPause is the wait after a failed accept, which mostly means that the
 	// process has no file descriptors left.
 	acceptPause = 50 * time.Millisecond

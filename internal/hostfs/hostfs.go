@@ -112,10 +112,12 @@ func SelfDir(elem ...string) *Dir {
 //
 // A file that the kernel generates stays open between reads, because opening it costs more than reading it. Such a file
 // is recognized by its size, which differs from the length of its content: it is 0 in /proc and a page in /sys. Any
-// other file is opened for each read, because it may have been replaced. A File belongs to one goroutine.
+// other file is opened for each read, because it may have been replaced. What is kept open for a device that has been
+// removed gives ENODEV, and the file is opened again. A File belongs to one goroutine.
 type File struct {
 	path      string
 	firstSize int // size of the first buffer
+	isValue   bool
 	buf       []byte
 	keptOpen  *os.File
 }
@@ -131,8 +133,14 @@ const (
 func NewFile(path string) *File { return &File{path: path, firstSize: fileBufferSize} }
 
 // NewValue returns a reader of a file that contains a single value, such as those below /sys. Its buffer is small,
-// because machines have hundreds of such files.
-func NewValue(path string) *File { return &File{path: path, firstSize: valueBufferSize} }
+// because machines have hundreds of such files. The kernel gives a value in one piece (Documentation/filesystems/sysfs.rst),
+// so a read that does not fill the buffer is the last one.
+func NewValue(path string) *File { return &File{path: path, firstSize: valueBufferSize, isValue: true} }
+
+// SysValue returns a reader of a file below /sys that contains a single value.
+func (r Root) SysValue(elem ...string) *File {
+	return NewValue(filepath.Join(r.Sys, filepath.Join(elem...)))
+}
 
 // Path returns the path of the file.
 func (f *File) Path() string { return f.path }
@@ -140,8 +148,12 @@ func (f *File) Path() string { return f.path }
 // Read returns the content, which is valid until the next Read. The error of a missing file is [fs.ErrNotExist].
 func (f *File) Read() ([]byte, error) {
 	if f.keptOpen != nil {
-		if data, err := f.readAll(f.keptOpen); err == nil {
+		data, err := f.readAll(f.keptOpen)
+		switch {
+		case err == nil:
 			return data, nil
+		case hasNoValue(err):
+			return nil, f.readError(err)
 		}
 		_ = f.Close() // the file is gone, and may exist again under the same name
 	}
@@ -151,6 +163,9 @@ func (f *File) Read() ([]byte, error) {
 	}
 	return data, nil
 }
+
+// hasNoValue reports whether the error is the answer of a file that still exists, such as the speed of an interface that is down.
+func hasNoValue(err error) bool { return errors.Is(err, syscall.EINVAL) }
 
 // readError wraps an error with the path, which then appears only once.
 func (f *File) readError(err error) error {
@@ -190,14 +205,16 @@ func (f *File) Close() error {
 }
 
 func (f *File) openAndRead() ([]byte, error) {
-	file, err := os.Open(f.path)
+	file, err := openFile(f.path)
 	if err != nil {
 		return nil, err
 	}
 	data, err := f.readAll(file)
-	if info, statErr := file.Stat(); err == nil && statErr == nil && info.Size() != int64(len(data)) {
-		f.keptOpen = file
-		return data, nil
+	if err == nil || hasNoValue(err) {
+		if info, statErr := file.Stat(); statErr == nil && info.Size() != int64(len(data)) {
+			f.keptOpen = file
+			return data, err
+		}
 	}
 	_ = file.Close()
 	return data, err
@@ -209,10 +226,10 @@ func (f *File) readAll(file *os.File) ([]byte, error) {
 		f.buf = make([]byte, f.firstSize)
 	}
 	for total := 0; ; {
-		n, err := file.ReadAt(f.buf[total:], int64(total))
+		n, err := readAt(file, f.buf[total:], int64(total))
 		total += n
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), err == nil && f.isValue && total < len(f.buf):
 			data := f.buf[:total]
 			if len(f.buf) > shrinkFactor*max(total, fileBufferSize) {
 				f.buf = nil // the file was large once: for example, many interfaces that are gone
@@ -223,6 +240,8 @@ func (f *File) readAll(file *os.File) ([]byte, error) {
 		case total >= maxFileSize:
 			return nil, errors.New("is too large")
 		}
-		f.buf = append(f.buf, make([]byte, len(f.buf))...)
+		if total == len(f.buf) {
+			f.buf = append(f.buf, make([]byte, len(f.buf))...)
+		}
 	}
 }

@@ -124,6 +124,39 @@ func TestCloseClosesTheFile(t *testing.T) {
 	}
 }
 
+// TestBufferFitsTheContent reads a file of many records, which the kernel gives in several pieces: they must not enlarge the buffer.
+func TestBufferFitsTheContent(t *testing.T) {
+	f := FromEnv(func(string) string { return "" }).ProcFile("self", "smaps")
+	for range 3 {
+		data, err := f.Read()
+		if err != nil {
+			t.Skip(err)
+		}
+		if len(f.buf) < len(data) || len(f.buf) > 2*max(len(data), fileBufferSize) { // a buffer that is much too large is released
+			t.Errorf("a buffer of %d bytes for %d", len(f.buf), len(data))
+		}
+	}
+	_ = f.Close()
+}
+
+// TestKeepsFileWithoutValue reads an attribute that exists and has no value: the loopback interface has no speed.
+func TestKeepsFileWithoutValue(t *testing.T) {
+	f := FromEnv(func(string) string { return "" }).SysValue("class", "net", "lo", "speed")
+	if _, err := f.Read(); !errors.Is(err, syscall.EINVAL) {
+		t.Skipf("the speed of lo: %v", err)
+	}
+	kept := f.keptOpen
+	if kept == nil {
+		t.Fatal("it is not kept open")
+	}
+	if _, err := f.Read(); !errors.Is(err, syscall.EINVAL) || f.keptOpen != kept {
+		t.Errorf("read again: %v, and it was opened again: %v", err, f.keptOpen != kept)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestValueOfAnySize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	f := NewValue(path)

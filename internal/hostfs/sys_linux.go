@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +57,29 @@ func (d *Dir) openDir() (fd int, err error) {
 
 // closeQuietly closes a file that was only read, so an error loses nothing.
 func closeQuietly(fd int) { _ = syscall.Close(fd) }
+
+// openFile opens a file with one system call. os.Open would also offer it to the poller, which needs four.
+func openFile(path string) (*os.File, error) {
+	fd, err := retryInterrupted(func() (int, error) { return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// readAt reads with one system call, because os.File.ReadAt repeats it until the buffer is full or the file ends. The error at the end of
+// the file is [io.EOF].
+func readAt(file *os.File, buf []byte, offset int64) (n int, err error) {
+	defer runtime.KeepAlive(file)
+	n, err = retryInterrupted(func() (int, error) { return syscall.Pread(int(file.Fd()), buf, offset) })
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
 
 // readHeads needs only three system calls per entry: os.File would allocate an object with a finalizer for each, and
 // offer it to the poller. A large host has tens of thousands of processes, so their list is read piece by piece.

@@ -22,6 +22,12 @@ func (d *Dir) listNames() ([][]byte, error) {
 	return d.names, err
 }
 
+func openFile(path string) (*os.File, error) { return os.Open(path) }
+
+func readAt(file *os.File, buf []byte, offset int64) (n int, err error) {
+	return file.ReadAt(buf, offset)
+}
+
 func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
 	names, err := d.Names()
 	if err != nil {

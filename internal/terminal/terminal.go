@@ -162,9 +162,24 @@ func (t *Writer) Flush() error {
 	return err
 }
 
+// plainLength returns how many bytes at the beginning are printable ASCII, line feeds and tabs.
+func plainLength(text []byte) int {
+	for i, b := range text {
+		if (b < ' ' || b > '~') && b != '\n' && b != '\t' {
+			return i
+		}
+	}
+	return len(text)
+}
+
 // escape appends the escaped text to buf. It returns an incomplete character at the end of the text separately.
 func (s Style) escape(buf, text []byte) (escaped, rest []byte) {
 	for i := 0; i < len(text); {
+		if n := plainLength(text[i:]); n > 0 { // nearly everything
+			buf = append(buf, text[i:i+n]...)
+			i += n
+			continue
+		}
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
 		case r == utf8.RuneError && size == 1 && !utf8.FullRune(text[i:]):

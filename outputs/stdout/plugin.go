@@ -55,6 +55,8 @@ func Defaults() Config { return Config{Format: Table} }
 type Printer struct {
 	out          *bufio.Writer
 	format       Format
+	slot         telemetry.Slot
+	line         []byte // memory for a line
 	log          *slog.Logger
 	warnedEvents bool // logged that events are not printed
 }
@@ -73,7 +75,7 @@ func New(env outputs.Env, config Config) (*Printer, error) {
 	if config.Format == JSON {
 		style = terminal.JSON
 	}
-	return &Printer{out: bufio.NewWriter(terminal.NewWriter(out, style)), format: config.Format, log: log}, nil
+	return &Printer{out: bufio.NewWriter(terminal.NewWriter(out, style)), format: config.Format, slot: env.Slot, log: log}, nil
 }
 
 // Open implements [outputs.Output].

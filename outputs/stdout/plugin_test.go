@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
@@ -207,5 +208,56 @@ func TestHostileNames(t *testing.T) {
 				t.Errorf("%s: %v", line, err)
 			}
 		}
+	}
+}
+
+// TestJSONNumbers compares numbers with those of encoding/json.
+func TestJSONNumbers(t *testing.T) {
+	at := time.UnixMilli(1_700_000_000_000)
+	b := telemetry.NewBatch(at, at, 0)
+	f := telemetry.NewFactory("h1", "test", nil)
+	values := []float64{0, 1, -1, 0.1, 1e-6, 9.9e-7, -1e-9, 1.5e-10, 1e20, 1e21, -1.25e300, math.MaxFloat64, math.SmallestNonzeroFloat64}
+	for i, v := range values {
+		b.AddAt(f.Gauge("g", telemetry.None, telemetry.Label{Key: "n", Value: string(rune('a' + i))}), v, b.Time)
+	}
+	var out bytes.Buffer
+	p, err := stdout.New(outputs.Env{Stdout: &out}, stdout.Config{Format: stdout.JSON})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WriteMetrics(t.Context(), []*telemetry.Batch{b}); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		want, _ := json.Marshal(values[i])
+		var got struct{ Value json.RawMessage }
+		if err := json.Unmarshal([]byte(line), &got); err != nil || string(got.Value) != string(want) {
+			t.Errorf("%v: %s, %v; want %s", values[i], got.Value, err, want)
+		}
+	}
+}
+
+// BenchmarkSamples prints samples of series that were printed before, as a running agent does.
+func BenchmarkSamples(b *testing.B) {
+	f := telemetry.NewFactory("host.example.com", "linux_net", map[string]string{"site": "north"})
+	at := time.UnixMilli(1_700_000_000_000)
+	batch := telemetry.NewBatch(at, at, 0)
+	for i := range 1000 {
+		batch.Add(f.Gauge("net_rx_bytes_rate", telemetry.Bytes.PerSecond(), telemetry.Label{Key: "iface", Value: fmt.Sprint("eth", i)}), float64(i)*1.25)
+	}
+	for _, format := range []stdout.Format{stdout.JSON, stdout.TSAdd, stdout.Table} {
+		b.Run(string(format), func(b *testing.B) {
+			p, err := stdout.New(outputs.Env{}, stdout.Config{Format: format})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := p.WriteMetrics(b.Context(), []*telemetry.Batch{batch}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.Len()), "ns/sample")
+		})
 	}
 }

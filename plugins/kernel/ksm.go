@@ -31,9 +31,9 @@ func newKSMDir(env plugins.Env) *ksmDir {
 			case metric == "":
 				return ksmFile{}
 			case isCounter:
-				return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), total: f.Counter(metric, unit)}
+				return ksmFile{file: env.FS.SysValue("kernel", "mm", "ksm", name), total: f.Counter(metric, unit)}
 			}
-			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: f.Gauge(metric, unit).Signed()} // general_profit may be negative
+			return ksmFile{file: env.FS.SysValue("kernel", "mm", "ksm", name), gauge: f.Gauge(metric, unit).Signed()} // general_profit may be negative
 		}),
 	}
 }

@@ -45,7 +45,7 @@ func (in *input) newFaultCounter(m mount) *faultCounter {
 	if name == "" {
 		return &faultCounter{}
 	}
-	return &faultCounter{hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path())}
+	return &faultCounter{in.fs.SysValue("fs", "ext4", name, "errors_count")}
 }
 
 // deviceName returns the kernel's name of a mount's device ("sda2", "dm-0"). The source of the mount may be another name of the device

@@ -30,7 +30,7 @@ type link struct {
 }
 
 func newLink(f *telemetry.Factory, root hostfs.Root, name string, label telemetry.Label) *link {
-	file := func(attribute string) *hostfs.File { return root.SysFile("class", "net", name, attribute) }
+	file := func(attribute string) *hostfs.File { return root.SysValue("class", "net", name, attribute) }
 	l := &link{
 		carrierFile: file("carrier"), changesFile: file("carrier_changes"), speedFile: file("speed"),
 		upSeries:     f.Gauge("net_carrier", telemetry.None, label).Within(0, 1),

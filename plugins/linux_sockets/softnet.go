@@ -32,7 +32,7 @@ func newSoftnetStat(env plugins.Env) *softnetStat {
 	f := env.Factory
 	return &softnetStat{
 		stat:   env.FS.HostFile("net", "softnet_stat"),
-		online: env.FS.SysFile("devices", "system", "cpu", "online"),
+		online: env.FS.SysValue("devices", "system", "cpu", "online"),
 		cpus: telemetry.NewVec(f, func(f *telemetry.Factory, cpu uint64) softnetCPU {
 			label := telemetry.Label{Key: "core", Value: "cpu" + strconv.FormatUint(cpu, 10)}
 			return softnetCPU{

@@ -58,7 +58,7 @@ func newInput(env plugins.Env, read func() (clockState, error)) *input {
 	in := &input{
 		readClock:   read,
 		sourceInfo:  metric.NewInfo(env.Factory, "time_clocksource"),
-		clocksource: env.FS.SysFile("devices", "system", "clocksource", "clocksource0", "current_clocksource"),
+		clocksource: env.FS.SysValue("devices", "system", "clocksource", "clocksource0", "current_clocksource"),
 	}
 	in.gauges = append(newGauges(env.Factory, clockGauges()), newGauges(env.Factory, linuxGauges())...)
 	in.ppsGauges = newGauges(env.Factory, ppsGauges())

@@ -65,7 +65,7 @@ func build(env plugins.Env, _ Config) (plugins.Gatherer, error) {
 	return &input{
 		loadavg:    env.FS.ProcFile("loadavg"),
 		uptime:     env.FS.ProcFile("uptime"),
-		onlineCPUs: env.FS.SysFile("devices", "system", "cpu", "online"),
+		onlineCPUs: env.FS.SysValue("devices", "system", "cpu", "online"),
 		users:      newUserCounter(env.FS),
 		release:    &releaseInfo{factory: f, root: env.FS, machine: machineName, os: metric.NewInfo(f, "system_os")},
 		series:     newSystemSeries(f),

@@ -222,6 +222,7 @@ func readUsage() usage {
 
 // timeAgentRound writes through the output and returns how many seconds it took.
 func (r *benchRun) timeAgentRound(ctx context.Context, ticks int, counted bool) (float64, error) {
+	runtime.GC() // otherwise the garbage of the raw round is collected during the measurement
 	before := readUsage()
 	begin := time.Now()
 	if err := r.writeThroughAgent(ctx, ticks); err != nil {

@@ -23,8 +23,8 @@ import (
 
 // BenchmarkCycle measures what the agent costs: "rtcollector run" in a process of its own, every Linux input of
 // the predecessor each second, written to an embedded Redis in another process. An operation is a cycle, so the benchmark takes as
-// many seconds as operations: run it with -benchtime 60x. What a scrape of node_exporter costs that process is measured
-// beside it. CPU times are the kernel's account of both processes, in user mode and in the kernel.
+// many seconds as operations: run it with -benchtime 60x. Measured beside it are the floor, which only makes the same system calls
+// (floor_linux_test.go), and what a scrape of node_exporter costs that process. CPU times are the kernel's account of both processes, in user mode and in the kernel.
 func BenchmarkCycle(b *testing.B) {
 	if runtime.GOOS != "linux" {
 		b.Skip("the inputs are Linux ones")
@@ -44,15 +44,24 @@ func BenchmarkCycle(b *testing.B) {
 	b.Cleanup(func() { _ = c.Close() })
 	nextWrite(b, c)
 	nextWrite(b, c) // from now on no series are new
+	floorPid, floorThread := startFloor(b, agent, c, port)
+	for range 8 { // until the agent has settled on one processor
+		nextWrite(b, c)
+	}
 
 	ours, theirs, scraped := cpuTime(b, agent), cpuTime(b, exporter), 0
+	least, switches := threadTime(b, floorPid, floorThread), contextSwitches(b, agent)
 	cycles := 0
 	for b.Loop() {
 		nextWrite(b, c)
 		scraped += scrapeOnce(b, url)
 		cycles++
 	}
-	b.ReportMetric((cpuTime(b, agent)-ours).Seconds()*1000/float64(cycles), "cpu-ms/cycle")
+	used, floor := cpuTime(b, agent)-ours, threadTime(b, floorPid, floorThread)-least
+	b.ReportMetric(used.Seconds()*1000/float64(cycles), "cpu-ms/cycle")
+	b.ReportMetric(floor.Seconds()*1000/float64(cycles), "floor-cpu-ms/cycle")
+	b.ReportMetric(float64(used)/float64(floor), "of-the-floor")
+	b.ReportMetric(float64(contextSwitches(b, agent)-switches)/float64(cycles), "switches/cycle")
 	b.ReportMetric(latestValues(b, c, "h:internal_agent_metrics_gathered_rate"), "samples/cycle")
 	b.ReportMetric(latestValues(b, c, "h:internal_process_resident_memory_bytes")/1e6, "MB")
 	if exporter != 0 {
@@ -161,6 +170,27 @@ func scrapeOnce(b *testing.B, url string) (samples int) {
 		}
 	}
 	return samples
+}
+
+// contextSwitches returns how often the threads of a process have waited or were displaced (proc_pid_status(5)).
+func contextSwitches(b *testing.B, pid int) (n int) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil || len(files) == 0 {
+		b.Fatalf("no account of process %d: %v", pid, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		for line := range strings.Lines(string(text)) {
+			if name, count, _ := strings.Cut(line, ":"); strings.HasSuffix(name, "ctxt_switches") {
+				v, _ := strconv.Atoi(strings.TrimSpace(count))
+				n += v
+			}
+		}
+	}
+	return n
 }
 
 // cpuTime returns the CPU time of the threads of a process: /proc/<pid>/task/<tid>/schedstat, in nanoseconds

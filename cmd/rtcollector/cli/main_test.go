@@ -17,6 +17,9 @@ import (
 const runAsProgram = "RTC_TEST_BE_RTCOLLECTOR"
 
 func TestMain(m *testing.M) {
+	if plan := os.Getenv(runAsFloor); plan != "" {
+		runFloor(plan)
+	}
 	if os.Getenv(runAsProgram) != "" {
 		rtcollector()
 	}

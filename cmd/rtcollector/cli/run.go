@@ -47,6 +47,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	if err != nil {
 		return err
 	}
+	coarsenTimers()
 	l.dropped = dropRights(cfg, l.log)
 	l.log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(l.described.Inputs), "outputs", len(l.described.Outputs), "interval", cfg.Interval)
@@ -54,6 +55,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	stopped := announceStop(ctx, l.log)
 	a.limitHeapGrowth()
 	l.memory.limit(cfg, a.Getenv)
+	defer a.limitProcessors(ctx)()
 	began := time.Now()
 	reloaded := l.follow(requests, watch)
 	err = l.agent.Run(ctx)
