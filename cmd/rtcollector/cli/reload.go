@@ -148,7 +148,7 @@ func (l *liveAgent) followRequests(requests <-chan string) {
 		pause   time.Duration
 	)
 	load := func() {
-		ctx, cancel := context.WithCancel(l.ctx)
+		ctx, cancel := context.WithCancel(l.ctx) //nolint:gosec // abandon calls it
 		abandon, loading, retry = cancel, l.startLoad(ctx), nil
 	}
 	begin := func(cause string) {
