@@ -10,7 +10,7 @@ NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
 	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help chaos fuzz-changed build custom release test test-web test-packages test-vm vendor-web lint bench peers fuzz cross lean generate check vet format test-machines
+.PHONY: help chaos soak fuzz-changed build custom release test test-web test-packages test-vm vendor-web lint bench peers fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ fuzz: ## Fuzz every parser for FUZZTIME (60s)
 
 chaos: ## Run the agent against a failing server, for CHAOS (0: a round of about a minute; 3h): every sample is written or counted as lost
 	@race=$$(.ci/race) && go test $$race -count=1 -timeout 0 -v ./cmd/rtcollector/chaos -run TestChaos -chaos.for $(or $(CHAOS),0)
+
+soak: ## Run the agent while everything comes and goes, for SOAK (1h): memory, descriptors and goroutines stay flat (needs root)
+	@servers=$$(.ci/servers) && PATH="$${servers:+$$servers:}$$PATH" && export PATH && \
+	 go test -count=1 -timeout 0 -v ./cmd/rtcollector/chaos -run TestSoak -soak.for $(or $(SOAK),1h)
 
 fuzz-changed: ## Fuzz the packages that changed since SINCE (the last commit of origin), ten seconds a target
 	.ci/fuzz $(SINCE)

@@ -64,7 +64,7 @@ func TestChaos(t *testing.T) {
 			t.Parallel()
 			rounds := 1 + int(*campaign/roundTime/3)
 			t.Logf("to repeat this: go test ./cmd/rtcollector/chaos -run 'TestChaos/%s' -chaos.seed %d -chaos.for %v", strings.ReplaceAll(name, " ", "_"), *seed, *campaign)
-			a := start(t, c.buffer)
+			a := start(t, c.buffer, agentOptions{interval: 250 * time.Millisecond})
 			for range rounds {
 				a.suffer(t, roundTime)
 				if lost := a.settle(t); lost > 0 && !c.mayLose {
@@ -83,8 +83,15 @@ type actor struct {
 	lost int64 // samples that were counted as lost when the ledger was compared
 }
 
+// agentOptions are what differs between the tests.
+type agentOptions struct {
+	interval  time.Duration
+	retention time.Duration // 0: for ever
+	inputs    []string      // in addition to the local ones, as YAML
+}
+
 // start starts an agent with every local input. The settings are YAML at the top level.
-func start(t *testing.T, settings string) *actor {
+func start(t *testing.T, settings string, o agentOptions) *actor {
 	t.Helper()
 	server, _ := embeddedtest.Start(t, embedded.Config{})
 	a := &actor{self: &selfstat.Registry{}, log: &servicetest.Log{}}
@@ -93,7 +100,7 @@ func start(t *testing.T, settings string) *actor {
 		client: redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: 2, DisableIdentity: true, ReadTimeout: time.Minute}),
 	}
 	t.Cleanup(func() { _ = a.client.Close() })
-	ag, err := agent.New(a.describe(t, settings))
+	ag, err := agent.New(a.describe(t, settings, o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,11 +120,11 @@ func start(t *testing.T, settings string) *actor {
 }
 
 // describe returns the description of the agent.
-func (a *actor) describe(t *testing.T, settings string) agent.Config {
+func (a *actor) describe(t *testing.T, settings string, o agentOptions) agent.Config {
 	t.Helper()
 	address, port, _ := strings.Cut(a.network.Listen, ":")
-	yaml := fmt.Sprintf("interval: 250ms\nhostname: %s\n%sinputs: [%s]\noutputs: [{redistimeseries: {host: %s, port: %s}}]\n",
-		host, settings, strings.Join(localInputs(), ", "), address, port)
+	yaml := fmt.Sprintf("interval: %v\nhostname: %s\n%sinputs: [%s]\noutputs: [{redistimeseries: {host: %s, port: %s, retention: %v}}]\n",
+		o.interval, host, settings, strings.Join(append(localInputs(), o.inputs...), ", "), address, port, o.retention)
 	cfg, err := config.Parse(t.Context(), "chaos.yaml", []byte(yaml), config.Env{
 		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(), GOOS: runtime.GOOS, Getenv: os.LookupEnv,
 	})

@@ -102,6 +102,14 @@ func (l *ledger) settle(t *testing.T, written map[point]float64, lost int64) {
 	clear(l.gone)
 }
 
+// forgetAll begins a new page without comparing anything.
+func (l *ledger) forgetAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.gathered)
+	clear(l.names)
+}
+
 // recorder enters what an input gathers into the ledger.
 type recorder struct {
 	plugins.Gatherer
