@@ -241,7 +241,7 @@ func (r *Reader) sumEvents(ctx context.Context, from, to int64, run string, f fu
 		t.opened, t.failed, t.closed, t.alerts, t.tx, t.rx, t.timed, t.micros, t.longest
 		FROM (SELECT p.provider, CASE WHEN n.domain <> 0 THEN n.domain ELSE n.remote_ip END AS destination, p.comm AS process, n.proto, n.direction,
 			CASE WHEN n.direction IN (SELECT id FROM texts WHERE text IN ('in', 'listen')) THEN e.local_port ELSE e.remote_port END AS port,
-			sum(e.kind = 1 AND ifnull(d.error, 0) = 0) AS opened, sum(e.kind = 1 AND d.error <> 0) AS failed, sum(e.kind = 2) AS closed, sum(e.kind = 3) AS alerts,
+			sum(e.kind = 1 AND ifnull(d.error, 0) = 0) AS opened, sum(e.kind = 1 AND ifnull(d.error, 0) <> 0) AS failed, sum(e.kind = 2) AS closed, sum(e.kind = 3) AS alerts,
 			total(e.tx) AS tx, total(e.rx) AS rx, count(CASE WHEN e.kind = 2 THEN e.duration END) AS timed,
 			total(CASE WHEN e.kind = 2 THEN e.duration END) AS micros, max(CASE WHEN e.kind = 2 THEN e.duration END) AS longest
 			FROM events e LEFT JOIN processes p ON p.id = e.process LEFT JOIN ends n ON n.id = e.ends LEFT JOIN details d ON d.id = e.details

@@ -86,6 +86,17 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// A connection without an error, a reason or an alert has no details. Totals of a part of an hour, and of a run, are those of events.
+func TestTotalsOfConnectionsWithoutDetails(t *testing.T) {
+	f := open(t, config(t))
+	plain := connlog.Event{
+		Time: start.Add(10 * time.Minute), Kind: connlog.Connect, RunID: "run", Conn: 1, Comm: "curl", Proto: connlog.TCP, Direction: connlog.Out, TxBytes: -1, RxBytes: -1,
+	}
+	f.write(t, toTelemetry([]connlog.Event{plain})...)
+	checkTotals(t, f, outputs.ConnectionQuery{RunID: "run"}, []connlog.Event{plain})
+	checkTotals(t, f, outputs.ConnectionQuery{Since: start.Add(5 * time.Minute), Until: start.Add(15 * time.Minute)}, []connlog.Event{plain})
+}
+
 // sqlite3 returns the command.
 func sqlite3(t testing.TB) string {
 	t.Helper()

@@ -61,7 +61,8 @@ func startProcess(t *testing.T, file string, argv ...string) int {
 func waitForProgram(t *testing.T, pid int, file string) (p Process) {
 	t.Helper()
 	servicetest.Until(t, "the program", func(context.Context) (err error) {
-		if p, err = Read(host(), pid); err == nil && filepath.Base(p.Subject.Exe) != file {
+		p, err = Read(host(), pid)
+		if err == nil && (filepath.Base(p.Subject.Exe) != file || p.Cmdline(1) == "") { // execve(2) sets the arguments last
 			err = errors.New("not yet")
 		}
 		return err
