@@ -191,7 +191,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		errs = append(errs, &StuckError{keyOutput, id})
 	}
 	for _, w := range a.router.set().writers {
-		errs = append(errs, w.giveUp()...)
+		errs = append(errs, a.giveUp(w)...)
 		w.logKept()
 	}
 	if a.store != nil {

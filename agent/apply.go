@@ -198,7 +198,7 @@ func (a *Agent) removeWriter(w *writer, deadline time.Time) (errs []error) {
 		}
 		errs = append(errs, err)
 	}
-	errs = append(errs, w.giveUp()...)
+	errs = append(errs, a.giveUp(w)...)
 	if samples, events := w.stats.SampleDisk.Count.Load(), w.stats.EventDisk.Count.Load(); samples+events > 0 {
 		w.log.Warn("the output was removed; what it could not write is kept on disk: configure it again to write it, or delete its folder",
 			keySamples, samples, "events", events, "folder", a.disk.Path)
@@ -268,6 +268,9 @@ func (a *Agent) stopInputs(inputs []*input) (errs []error) {
 // waitStopped waits until done is closed, or until the deadline. When the agent is told to stop it does not wait, because Run then
 // has the grace for everything that still runs.
 func (a *Agent) waitStopped(done <-chan struct{}, deadline time.Time, kind, id string) error {
+	if isDone(done) { // also if the deadline has passed
+		return nil
+	}
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {

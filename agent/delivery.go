@@ -18,6 +18,7 @@ type delivery[T any] struct {
 	backlog portion // of what is read from the disk
 	results *results
 	scratch []T
+	after   <-chan struct{} // closed when the writer that was replaced has ended; nil: there is none
 }
 
 // deliverer is a delivery of samples or of events.
@@ -33,7 +34,8 @@ type deliverer interface {
 	replay(ctx context.Context) (settled int, err error)
 
 	hasBacklog() bool            // there is something to replay
-	moveToDisk() (begun bool)    // memory is short: keep stores what is in it on the disk
+	moveToDisk() bool            // memory is short: keep stores what is in it on the disk, unless that cannot be used
+	canKeep() bool               // there is a disk that can be used
 	spill()                      // a write failed: keep stores what is in memory on the disk
 	keep() (again bool)          // called by the keeper; at each flush as long as again is true
 	spillReady() <-chan struct{} // receives when keep should be called sooner
@@ -46,7 +48,7 @@ func skipEvents(l eventList, n int) eventList { return newEventList(l.events[n:]
 func (d *delivery[T]) ready() <-chan struct{} { return d.queue.items.Ready() }
 
 func (d *delivery[T]) deliver(ctx context.Context) (settled int, err error) {
-	if d.queue.spilling.Load() && d.queue.hasBacklog() {
+	if d.queue.spilling.Load() && d.hasBacklog() {
 		return d.replay(ctx) // whether the output works again; what is in memory meanwhile goes to the disk
 	}
 	d.queue.spilling.Store(false) // what is being written must not be overtaken on its way to the disk

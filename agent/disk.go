@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer/disk"
@@ -66,10 +68,12 @@ type diskPart[T any] struct {
 	crowded chan struct{} // receives when the memory fills up although no write has failed
 	retryAt time.Time     // when reading is tried again after an error; belongs to the writer
 
+	isUsable atomic.Bool // the last attempt to use the disk succeeded
+
 	// What follows belongs to the keeper.
 	health health
 	isOpen bool
-	openAt time.Time // when opening is tried again
+	useAt  time.Time // when the disk is tried again after an error
 }
 
 // attachDisk gives a queue its part on the disk.
@@ -98,16 +102,18 @@ func (q *outputQueue[T]) relieve() {
 	}
 }
 
-// moveToDisk makes the keeper store what is in memory. It reports false if it does so already, or if there is no disk.
+// moveToDisk makes the keeper store what is in memory. It reports false if there is no disk that can be used.
 func (q *outputQueue[T]) moveToDisk() bool {
-	if q.disk == nil || q.spilling.Swap(true) {
+	if q.disk == nil {
 		return false
 	}
-	select {
-	case q.disk.crowded <- struct{}{}:
-	default:
+	if !q.spilling.Swap(true) {
+		select {
+		case q.disk.crowded <- struct{}{}:
+		default:
+		}
 	}
-	return true
+	return q.disk.isUsable.Load()
 }
 
 // hasBacklog reports whether something on the disk waits to be written.
@@ -122,23 +128,34 @@ func (q *outputQueue[T]) keep() (again bool) {
 	if d == nil {
 		return false
 	}
-	if !d.isOpen && !time.Now().Before(d.openAt) {
+	if time.Now().Before(d.useAt) {
+		return true
+	}
+	if !d.isOpen {
 		if err := d.Open(); err != nil {
-			d.openAt = time.Now().Add(diskRetry)
-			d.health.reportFailure(diskFailed, err)
+			d.fail(err)
 			return true
 		}
 		d.isOpen = true
+		d.isUsable.Store(true)
 		d.health.reportSuccess("buffer on disk can be used")
 		if n := d.stats.Count.Load(); n > 0 {
 			q.log.Info("the buffer on disk holds data of an earlier run, which is written after the new data", string(q.kind), n, "bytes", d.stats.Bytes.Load())
 		}
 	}
-	if !d.isOpen || !q.spilling.Load() {
-		return !d.isOpen
+	if !q.spilling.Load() {
+		return false
 	}
 	q.spill()
 	return true
+}
+
+// fail notes that the disk cannot be used, and lets it rest for a while: trying costs time, and senders that wait for room would have
+// it tried again and again.
+func (d *diskPart[T]) fail(err error, attrs ...any) {
+	d.useAt = time.Now().Add(diskRetry)
+	d.isUsable.Store(false)
+	d.health.reportFailure(diskFailed, err, attrs...)
 }
 
 const diskFailed = "the buffer on disk cannot be used, so data waits in memory; check the folder of buffer.disk.path, its rights and free space"
@@ -157,9 +174,10 @@ func (q *outputQueue[T]) spill() {
 	q.drop(dropped, "the oldest are dropped")
 	q.updateSize()
 	if err != nil {
-		q.disk.health.reportFailure(diskFailed, err, keyBuffered, q.fill.Count.Load())
+		q.disk.fail(err, keyBuffered, q.fill.Count.Load())
 		return
 	}
+	q.disk.isUsable.Store(true)
 	q.warnedFull.Store(false)
 	q.disk.health.reportSuccess("buffer on disk can be used")
 }
@@ -191,7 +209,7 @@ func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
 // nothing to write.
 func (d *delivery[T]) replay(ctx context.Context) (settled int, err error) {
 	q := d.queue
-	if !q.hasBacklog() {
+	if !d.hasBacklog() {
 		return 0, nil
 	}
 	lease, err := q.disk.Take(d.scratch, d.backlog.size)
@@ -220,7 +238,21 @@ func (d *delivery[T]) replay(ctx context.Context) (settled int, err error) {
 	return settled, nil
 }
 
-func (d *delivery[T]) hasBacklog() bool { return d.queue.hasBacklog() }
+// hasBacklog implements [deliverer]. A writer that was replaced and has not ended may still be reading the disk.
+func (d *delivery[T]) hasBacklog() bool { return d.queue.hasBacklog() && isDone(d.after) }
+
+// isDone reports whether a channel is closed, or nil.
+func isDone(c <-chan struct{}) bool {
+	if c == nil {
+		return true
+	}
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
 
 // spill makes the keeper store what is in memory from now on.
 func (d *delivery[T]) spill() { d.queue.spilling.Store(d.queue.disk != nil) }
@@ -228,13 +260,16 @@ func (d *delivery[T]) spill() { d.queue.spilling.Store(d.queue.disk != nil) }
 // keep implements [deliverer].
 func (d *delivery[T]) keep() (again bool) { return d.queue.keep() }
 
+// canKeep implements [deliverer].
+func (d *delivery[T]) canKeep() bool { return d.queue.disk != nil && d.queue.disk.isUsable.Load() }
+
 // moveToDisk implements [deliverer].
 func (d *delivery[T]) moveToDisk() bool { return d.queue.moveToDisk() }
 
 // spillReady receives when a queue fills up.
 func (d *delivery[T]) spillReady() <-chan struct{} {
 	switch {
-	case d.queue.disk == nil:
+	case d.queue.disk == nil, time.Now().Before(d.queue.disk.useAt):
 		return nil
 	case d.queue.spilling.Load():
 		return d.queue.items.Ready()
@@ -251,6 +286,13 @@ func (w *writer) startKeeper(start time.Time) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		if w.after != nil {
+			select {
+			case <-w.after:
+			case <-ctx.Done():
+				return
+			}
+		}
 		w.keepOnDisk(ctx, start)
 	}()
 	return func() {
@@ -272,7 +314,7 @@ func (w *writer) keepOnDisk(ctx context.Context, start time.Time) {
 		}
 		var flush <-chan time.Time
 		if again {
-			if due.remaining() <= 0 {
+			if left := due.remaining(); left <= 0 || left > w.limits.Flush { // more if the clock was set back
 				due.advance(time.Now().Add(-w.lag))
 			}
 			flush = time.After(due.remaining())
@@ -288,23 +330,31 @@ func (w *writer) keepOnDisk(ctx context.Context, start time.Time) {
 	}
 }
 
-// spill makes the keeper store what waits, because a write failed.
-func (w *writer) spill() {
-	for _, d := range w.deliveries {
-		d.spill()
-	}
+// wakeKeeper lets the keeper store what waits, because a write failed.
+func (w *writer) wakeKeeper() {
 	select {
 	case w.failed <- struct{}{}:
 	default:
 	}
 }
 
-// moveToDisk makes the keeper store what waits, because memory is short. It reports false if it does so already, or if there is no disk.
-func (w *writer) moveToDisk() (begun bool) {
+// moveToDisk makes the keeper store what waits, because memory is short. It reports false if there is no disk that can be used.
+func (w *writer) moveToDisk() bool {
+	moves := true
 	for _, d := range w.deliveries {
-		begun = d.moveToDisk() || begun
+		moves = d.moveToDisk() && moves
 	}
-	return begun
+	return moves
+}
+
+// keepsRest reports whether what cannot be written before the end will be kept on the disk.
+func (w *writer) keepsRest() bool {
+	for _, d := range w.deliveries {
+		if !d.canKeep() {
+			return false
+		}
+	}
+	return true
 }
 
 // hasBacklog reports whether the disk holds data to write.
@@ -323,6 +373,24 @@ func openStore(c Config) *disk.Store {
 		return nil
 	}
 	return disk.NewStore(c.Disk.Path, c.Disk.MaxSize, c.Log)
+}
+
+// lastAppend is how long the disk may take for what is left when an output ends.
+const lastAppend = 2 * time.Second
+
+// giveUp is giveUp of the writer, but does not wait for a disk that hangs.
+func (a *Agent) giveUp(w *writer) []error {
+	if a.store == nil {
+		return w.giveUp()
+	}
+	lost := make(chan []error, 1)
+	go func() { lost <- w.giveUp() }()
+	select {
+	case errs := <-lost:
+		return errs
+	case <-time.After(lastAppend):
+		return []error{fmt.Errorf("output %s: the buffer on disk does not answer: what was in memory is lost", w.id)}
+	}
 }
 
 // logKept logs what the output leaves on the disk.

@@ -44,8 +44,9 @@ type writer struct {
 	results  *results
 	isOpen   bool
 	pulse    pulse
-	store    *disk.Store   // nil: queues are in memory only
-	failed   chan struct{} // receives when a write has failed, for the keeper
+	store    *disk.Store     // nil: queues are in memory only
+	failed   chan struct{}   // receives when a write has failed, for the keeper
+	after    <-chan struct{} // closed when the writer that was replaced has ended; nil: there is none
 
 	samples    *delivery[*telemetry.Batch] // nil if the output does not take samples
 	events     *delivery[eventList]        // nil if the output does not take events
@@ -76,6 +77,9 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 	if takesEvents {
 		bytes = limits.EventBuffer
 	}
+	if previous != nil && a.running != nil {
+		w.after = previous.done
+	}
 	if previous != nil {
 		w.stats = previous.stats
 	} else {
@@ -99,7 +103,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 
 func newSampleDelivery(w *writer, out outputs.MetricWriter, previous *writer) *delivery[*telemetry.Batch] {
 	d := &delivery[*telemetry.Batch]{write: out.WriteMetrics, skip: skipSamples, portion: newPortion(minSamples, maxSamples), results: w.results}
-	d.backlog = newBacklogPortion(minSamples, maxSamples, w.limits.Flush)
+	d.backlog, d.after = newBacklogPortion(minSamples, maxSamples, w.limits.Flush), w.after
 	if previous != nil && previous.samples != nil {
 		d.queue = previous.samples.queue
 	} else {
@@ -111,7 +115,7 @@ func newSampleDelivery(w *writer, out outputs.MetricWriter, previous *writer) *d
 
 func newEventDelivery(w *writer, out outputs.EventWriter, run string, previous *writer) *delivery[eventList] {
 	d := &delivery[eventList]{skip: skipEvents, portion: newPortion(minEventBytes, maxEventBytes), results: w.results}
-	d.backlog = newBacklogPortion(minEventBytes, maxEventBytes, w.limits.Flush)
+	d.backlog, d.after = newBacklogPortion(minEventBytes, maxEventBytes, w.limits.Flush), w.after
 	if previous != nil && previous.events != nil {
 		d.queue = previous.events.queue
 	} else {
@@ -213,12 +217,12 @@ func (w *writer) wait(retryIn time.Duration, due *schedule, inputsDone <-chan st
 	return false
 }
 
-// writeRest writes out what is left in the queues.
+// writeRest writes out what is left in the queues. After a failure it leaves the rest to the disk, if there is one.
 func (w *writer) writeRest(ctx context.Context) {
 	w.backoff.Reset()
 	for ctx.Err() == nil {
 		retryIn := w.attempt(ctx, w.deliver)
-		if retryIn == 0 || !pause.Sleep(ctx, retryIn) {
+		if retryIn == 0 || w.keepsRest() || !pause.Sleep(ctx, retryIn) {
 			return
 		}
 	}
@@ -229,7 +233,11 @@ func (w *writer) attempt(ctx context.Context, work func(context.Context) (progre
 	began := time.Now()
 	progress := false
 	err := w.open(ctx)
-	if err == nil && work != nil {
+	if err != nil {
+		for _, d := range w.deliveries {
+			d.spill()
+		}
+	} else if work != nil {
 		progress, err = work(ctx)
 	}
 	if err == nil {
@@ -237,7 +245,7 @@ func (w *writer) attempt(ctx context.Context, work func(context.Context) (progre
 		w.results.succeeded()
 		return 0
 	}
-	w.spill()
+	w.wakeKeeper()
 	if ctx.Err() != nil {
 		return time.Second // any pause: the caller ends
 	}
@@ -283,6 +291,7 @@ func (w *writer) deliver(ctx context.Context) (progress bool, err error) {
 			}
 			var partial *outputs.PartialError
 			failed[i] = true
+			d.spill()
 			progress = progress || settledAny[i] || errors.As(e, &partial)
 			if err == nil {
 				err = e

@@ -248,7 +248,7 @@ func (l Lease[T]) Settle(rest ...T) (dropped []T) {
 	if q.weight <= q.limit {
 		q.excess = 0
 	}
-	if q.weight+q.leased < q.limit {
+	if l.Weight > 0 && q.weight+q.leased < q.limit { // an empty lease has made no room
 		q.admit()
 	}
 	return dropped

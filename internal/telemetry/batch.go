@@ -6,7 +6,8 @@ import "time"
 // it is read-only, so any number of outputs can read it without copies or locks.
 type Batch struct {
 	Time   int64     // scheduled instant of the gather and time of its samples, in milliseconds since the epoch
-	At     time.Time // when the gather began, by a clock that nobody sets; rates divide by the difference between two of these
+	Began  time.Time // when the gather began
+	At     time.Time // the same, plus the time in which the machine slept: rates divide by the difference between two of these
 	Events []Event
 
 	points []point
@@ -28,7 +29,7 @@ type point struct {
 
 // NewBatch returns an empty batch for the scheduled instant, begun at now, with room for size samples.
 func NewBatch(scheduled, now time.Time, size int) *Batch {
-	b := &Batch{Time: scheduled.UnixMilli(), At: now}
+	b := &Batch{Time: scheduled.UnixMilli(), Began: now, At: now}
 	if size > 0 {
 		b.points = make([]point, 0, size)
 	}
@@ -55,7 +56,7 @@ func (m *Maker) New(scheduled, now time.Time) *Batch {
 		m.points = make([]point, slab*m.size)
 	}
 	b := &m.batches[0]
-	b.Time, b.At, b.points = scheduled.UnixMilli(), now, m.points[:0:m.size]
+	b.Time, b.Began, b.At, b.points = scheduled.UnixMilli(), now, now, m.points[:0:m.size]
 	m.batches, m.points = m.batches[1:], m.points[m.size:]
 	return b
 }
@@ -115,7 +116,7 @@ func (b *Batch) Len() int { return len(b.points) }
 // Slice returns the samples from the i-th up to, but not including, the j-th as a batch without events. It shares their
 // memory with b. The last slice, with j = Len, has the series that ended.
 func (b *Batch) Slice(i, j int) *Batch {
-	part := &Batch{Time: b.Time, At: b.At, points: b.points[i:j:j]}
+	part := &Batch{Time: b.Time, Began: b.Began, At: b.At, points: b.points[i:j:j]}
 	if b.times != nil {
 		part.times = b.times[i:j:j]
 	}

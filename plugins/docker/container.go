@@ -174,7 +174,7 @@ func (j *job) addDetails(out *telemetry.Batch) {
 		out.Add(s.exitCode, state.ExitCode)
 		return
 	}
-	now := out.At
+	now := out.Began
 	if j.stats != nil {
 		now = j.stats.Read.Time // by the daemon's clock
 	}

@@ -77,13 +77,13 @@ const keepEmpty = 10 * time.Minute
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	look, err := in.watcher.Look(ctx, out.At, procusage.MaxAge(in.env.Interval))
+	look, err := in.watcher.Look(ctx, out.Began, procusage.MaxAge(in.env.Interval))
 	defer in.watcher.Unlock()
 	if err != nil {
 		return err
 	}
 	in.groups.All(func(t *procusage.Totals) {
-		if t.Now.Processes > 0 || out.At.Sub(t.Emptied) < keepEmpty {
+		if t.Now.Processes > 0 || out.Began.Sub(t.Emptied) < keepEmpty {
 			in.addGroup(out, t)
 		}
 	})

@@ -61,7 +61,7 @@ func (in *input) Open(context.Context) error {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	look, err := in.watcher.Look(ctx, out.At, procusage.MaxAge(in.env.Interval))
+	look, err := in.watcher.Look(ctx, out.Began, procusage.MaxAge(in.env.Interval))
 	defer in.watcher.Unlock()
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ func (i *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
 
 // secondsSince returns the seconds from an instant to the gather, or 0 if the clock was set back since.
 func secondsSince(out *telemetry.Batch, unixNano int64) float64 {
-	return max(0, out.At.Sub(time.Unix(0, unixNano)).Seconds())
+	return max(0, out.Began.Sub(time.Unix(0, unixNano)).Seconds())
 }
 
 // outputSeries are the series of one output.

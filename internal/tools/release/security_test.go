@@ -1,4 +1,4 @@
-package arch
+package main
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 
 // docs/security.md names the test that shows each of its claims, after the folder of the test: `plugins/syslog` TestGzipBomb, FuzzFrames.
 func TestSecurityClaimsHaveTests(t *testing.T) {
-	text, err := os.ReadFile("../../docs/security.md")
+	text, err := os.ReadFile("../../../docs/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestSecurityClaimsHaveTests(t *testing.T) {
 // hasTest reports whether a folder has a test.
 func hasTest(t *testing.T, folder, name string) bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))
+	files, err := filepath.Glob(filepath.Join("../../..", folder, "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
