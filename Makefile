@@ -82,7 +82,7 @@ fuzz: ## Fuzz every parser for FUZZTIME (60s)
 	done
 
 chaos: ## Run the agent against a failing server, for CHAOS (0: a round of about a minute; 3h): every sample is written or counted as lost
-	@race=$$(.ci/race) && go test $$race -count=1 -timeout 0 -v ./cmd/rtcollector/chaos -run TestChaos -chaos.for $(or $(CHAOS),0)
+	@race=$$(.ci/race) && go test $$race -count=1 -timeout $(if $(CHAOS),0,20m) -v ./cmd/rtcollector/chaos -run TestChaos -chaos.for $(or $(CHAOS),0)
 
 soak: ## Run the agent while everything comes and goes, for SOAK (1h): memory, descriptors and goroutines stay flat (needs root)
 	@servers=$$(.ci/servers) && PATH="$${servers:+$$servers:}$$PATH" && export PATH && \

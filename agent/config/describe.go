@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,31 +45,42 @@ func (s *source) show(key string, n *yaml.Node, isSecret bool) *yaml.Node {
 	if hasReference {
 		shown.Tag, shown.Style, shown.Value = original.Tag, original.Style, original.Value
 	}
-	isReference := func(text string) bool {
-		return strings.HasPrefix(text, "${") || strings.HasPrefix(text, conf.SecretPrefix)
-	}
 	switch {
-	case shown.Tag == "!!bool", shown.Tag == "!!null", isReference(shown.Value) && strings.HasPrefix(shown.Value, conf.SecretPrefix):
-	case (isSecret || secret.IsCredentialName(key) && !isPath(key, shown.Value)) && !isReference(shown.Value):
-		if shown.Value != "" {
-			scheme, _, isURL := strings.Cut(shown.Value, "://")
-			shown.Tag, shown.Style, shown.Value = "!!str", 0, "[redacted]"
-			if isURL && !strings.ContainsAny(scheme, ":@/ ") {
-				shown.Value = scheme + "://redacted" // which is still a URL
-			}
+	case shown.Tag == "!!bool", shown.Tag == "!!null", shown.Value == "", strings.HasPrefix(shown.Value, conf.SecretPrefix):
+	case isSecret, secret.IsCredentialName(key) && !isPath(key, shown.Value):
+		hidden := "[redacted]"
+		if scheme, _, isURL := strings.Cut(shown.Value, "://"); isURL && !strings.ContainsAny(scheme, ":@/ ${") {
+			hidden = scheme + "://redacted" // which is still a URL
+		}
+		if value := hideCredential(shown.Value, hidden); value != shown.Value {
+			shown.Tag, shown.Style, shown.Value = "!!str", 0, value
 		}
 	default:
 		value := secret.ReplaceCredentials(shown.Value, func(credential string) string {
-			if isReference(credential) {
-				return credential
-			}
-			return "redacted" // without brackets, which may not be in a URL
+			return hideCredential(credential, "redacted") // without brackets, which may not be in a URL
 		})
 		if value != shown.Value {
 			shown.Tag, shown.Value = "!!str", value
 		}
 	}
 	return &shown
+}
+
+// wholeVariable matches a text that is one environment variable, with its default as the second group.
+var wholeVariable = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}$`)
+
+// hideCredential returns what is shown instead of a credential: references to a store and variables stay, but not the default of a variable.
+func hideCredential(text, hidden string) string {
+	if strings.HasPrefix(text, conf.SecretPrefix) {
+		return text
+	}
+	switch m := wholeVariable.FindStringSubmatch(text); {
+	case m == nil:
+		return hidden
+	case m[2] != "":
+		return "${" + m[1] + ":-redacted}"
+	}
+	return text
 }
 
 // isPath reports whether a setting names a file with a credential.

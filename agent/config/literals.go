@@ -42,7 +42,8 @@ func firstLiteral(n *yaml.Node) int {
 func isLiteral(key string, value *yaml.Node) bool {
 	tag := value.ShortTag()
 	isText := value.Kind == yaml.ScalarNode && value.Value != "" && (tag == "!!str" || tag == "!!int")
-	isElsewhere := strings.HasPrefix(value.Value, conf.SecretPrefix) || strings.Contains(value.Value, "${")
+	m := wholeVariable.FindStringSubmatch(value.Value)
+	isElsewhere := strings.HasPrefix(value.Value, conf.SecretPrefix) || m != nil && m[2] == ""
 	return isText && !isElsewhere && credentialKey.MatchString(key)
 }
 

@@ -8,6 +8,8 @@ func TestFirstLiteral(t *testing.T) {
 		"outputs:\n  - redistimeseries:\n      password: hunter2\n":               3,
 		"outputs:\n  - redistimeseries:\n      password: secret:redis/password\n": 0,
 		"outputs:\n  - redistimeseries:\n      password: \"${PW:-}\"\n":           0,
+		"outputs:\n  - redistimeseries:\n      password: \"${PW:-hunter2}\"\n":    3,
+		"outputs:\n  - redistimeseries:\n      password: \"${PW}hunter2\"\n":      3,
 		"outputs:\n  - redistimeseries: {password: \"\"}\n":                       0,
 		"outputs:\n  - redistimeseries: {url: 'redis://:x@h:6379'}\n":             2,
 		"outputs:\n  - redistimeseries: {url: 'redis://u@h:6379'}\n":              0,
@@ -24,6 +26,17 @@ func TestFirstLiteral(t *testing.T) {
 		}
 		if got := firstLiteral(top); got != want {
 			t.Errorf("line %d, want %d, in:\n%s", got, want, text)
+		}
+	}
+}
+
+func TestHideCredential(t *testing.T) {
+	for text, want := range map[string]string{
+		"hunter2": "[x]", "secret:redis/password": "secret:redis/password", "${PW}": "${PW}", "${PW:-}": "${PW:-}",
+		"${PW:-hunter2}": "${PW:-redacted}", "${PREFIX}hunter2": "[x]", "${PW:-a}b": "[x]", "$PW": "[x]",
+	} {
+		if got := hideCredential(text, "[x]"); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
 		}
 	}
 }

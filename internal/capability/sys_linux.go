@@ -1,15 +1,22 @@
 package capability
 
 import (
+	"os"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// Drop takes all capabilities from this process except those to keep, and returns those that it gave up. They cannot be taken back. What
-// a process of root starts gets root's rights again, because the bounding set stays as it is: execve(2) computes them anew. Programs that
-// were built with cgo cannot change all their threads, and get ENOTSUP.
+// AreInherited reports whether a program that this process starts has at most its capabilities. For root, execve(2) computes them anew
+// from the bounding set, unless the process has no_new_privs.
+func AreInherited() bool {
+	noNewPrivileges, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
+	return os.Geteuid() != 0 || err != nil || noNewPrivileges == 1
+}
+
+// Drop takes all capabilities from this process except those to keep, and returns those that it gave up. They cannot be taken back. The
+// bounding set stays as it is; see [AreInherited]. Programs that were built with cgo cannot change all their threads, and get ENOTSUP.
 func Drop(keep Set) (dropped Set, err error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData // the lower and the upper 32 bits

@@ -10,3 +10,8 @@ type Privilege struct {
 type Privileged interface {
 	Privileges() []Privilege
 }
+
+// Starter is implemented by configurations of components that start programs of the user, which may need any right.
+type Starter interface {
+	StartsPrograms()
+}

@@ -3,19 +3,19 @@ package secret
 import "regexp"
 
 // credentialName matches the names of settings that are credentials.
-var credentialName = regexp.MustCompile(`(?i)pass(word|wd|phrase)?$|^pwd$|token|secret|credential|api[-_]?key|private[-_]?key|^authorization$|^x-.*key$|cookie`)
+var credentialName = regexp.MustCompile(`(?i)pass(word|wd|phrase)?$|^pwd$|token|secret|credential|api[-_]?key|private[-_]?key|^authorization$|^x-.*key$|cookie|^role_id$`)
 
 // IsCredentialName reports whether a setting of this name, or a header, is a credential.
 func IsCredentialName(name string) bool { return credentialName.MatchString(name) }
 
 // credentialParts find credentials inside other texts. Each has the credential as its last group.
 var credentialParts = []*regexp.Regexp{
-	regexp.MustCompile(`(://[^/@\s"']*:)([^/@\s"']+)@`),
+	regexp.MustCompile(`(://[^/?#@\s"':]*:)([^/?#\s"]+)@`),
 	regexp.MustCompile(`(?i)([?&](?:password|passwd|pwd|token|access_token|auth|secret|api_?key|key|sig|signature)=)([^&\s"'#]+)`),
 	regexp.MustCompile(`(?i)(--?(?:password|passwd|pass|token|secret|api-?key)[= ])(?:"|')?([^\s"']+)`),
 	regexp.MustCompile(`(?i)(\b(?:password|passwd|pwd|token|secret|api_?key)\s*[:=]\s*)(?:"|')?([^\s"',}&]+)`),
 	regexp.MustCompile(`(?i)(\b(?:bearer|basic)\s+)([A-Za-z0-9+/=._~-]{6,})`),
-	regexp.MustCompile(`(^[A-Z0-9_]*(?:PASS|TOKEN|SECRET|KEY|PWD)[A-Z0-9_]*=)(.+)$`), // of an environment
+	regexp.MustCompile(`(?i)(^[A-Z0-9_]*(?:PASS|TOKEN|SECRET|KEY|PWD|PW|AUTH|CRED)[A-Z0-9_]*=)(.+)$`), // of an environment
 }
 
 // ReplaceCredentials returns a text, such as a URL or a command, with each credential in it replaced by what replace returns for it.

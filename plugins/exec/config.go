@@ -199,6 +199,9 @@ func splitWords(command string) (words []string, err error) {
 	return words, nil
 }
 
+// StartsPrograms implements catalog.Starter.
+func (c *Config) StartsPrograms() {}
+
 // Privileges implements catalog.Privileged.
 func (c *Config) Privileges() []catalog.Privilege {
 	if c.User == "" {

@@ -32,6 +32,9 @@ func defaults() Config {
 	}
 }
 
+// StartsPrograms implements catalog.Starter.
+func (c *Config) StartsPrograms() {}
+
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error

@@ -361,6 +361,8 @@ func (f *fleet) samplesByShard(ctx context.Context) []int {
 func (f *fleet) cleanUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
+	var mu sync.Mutex
+	var failed error // one failure must not leave the keys of all others behind
 	err := f.each(fleetWorkers, func(_ int, a *fleetAgent) error {
 		if a.writer == nil {
 			return nil
@@ -373,7 +375,11 @@ func (f *fleet) cleanUp(ctx context.Context) error {
 			p.Unlink(ctx, f.naming.Agent(a.host))
 			return nil
 		})
-		return errors.Join(err, a.writer.Close())
+		err = errors.Join(err, a.writer.Close())
+		mu.Lock()
+		defer mu.Unlock()
+		failed = cmp.Or(failed, err)
+		return nil
 	}, func(int) {})
-	return errors.Join(f.client.Explain(ctx, err), f.client.Close())
+	return errors.Join(f.client.Explain(ctx, cmp.Or(err, failed)), f.client.Close())
 }

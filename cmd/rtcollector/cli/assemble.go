@@ -65,9 +65,7 @@ func (a *App) describeAgentAs(id identity, cfg *config.Config, log *slog.Logger,
 		},
 		Host: host, Grace: grace, Self: id.self, Log: log,
 	}
-	if cfg.Disk != nil {
-		ac.Disk = agent.Disk{Path: cfg.Disk.Path, MaxSize: int64(cfg.Disk.MaxSize)}
-	}
+	ac.Disk = diskOf(cfg)
 	ac.Run = id.instance
 	env := outputs.Env{Host: host, Instance: id.instance, Secrets: cfg.Secrets, Stdout: stdout, Describe: a.metricFinder()}
 	for _, o := range cfg.Outputs {
@@ -81,6 +79,14 @@ func (a *App) describeAgentAs(id identity, cfg *config.Config, log *slog.Logger,
 		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac, id.pool))
 	}
 	return ac
+}
+
+// diskOf describes the buffer on disk.
+func diskOf(cfg *config.Config) agent.Disk {
+	if cfg.Disk == nil {
+		return agent.Disk{}
+	}
+	return agent.Disk{Path: cfg.Disk.Path, MaxSize: int64(cfg.Disk.MaxSize)}
 }
 
 // metricFinder returns a function that finds the documentation of a metric in the READMEs of all inputs. It reads them at the first call.

@@ -68,6 +68,9 @@ func (g *memoryGuard) limit(cfg *config.Config, getenv func(string) (string, boo
 		return
 	}
 	g.stop()
+	if g.limited > 0 {
+		g.agent.RestoreQueues() // the old limit may have shortened them
+	}
 	g.limited = bytes
 	runtimeLimit := int64(math.MaxInt64)
 	if bytes > 0 {

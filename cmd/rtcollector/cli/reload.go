@@ -245,7 +245,7 @@ func (l *liveAgent) apply(cfg *config.Config) error {
 	if hasNewStores {
 		keep = keepStores(l.ctx, cfg.Secrets, l.log)
 	}
-	if !changes.IsEmpty() || described.Limits != l.described.Limits {
+	if !changes.IsEmpty() || described.Limits != l.described.Limits || described.Disk != l.described.Disk {
 		err = l.agent.Apply(described)
 	}
 	var refused *agent.RefusedError
@@ -268,6 +268,9 @@ func (l *liveAgent) apply(cfg *config.Config) error {
 	if lacking := l.dropped & neededCapabilities(cfg); lacking != 0 && lacking&^neededCapabilities(l.cfg) != 0 {
 		l.log.Warn("inputs of the new configuration need rights that the agent gave up when it started: restart it", "rights", strings.Join(lacking.Names(), " "))
 	}
+	if l.dropped != 0 && lendsRights(cfg) && !lendsRights(l.cfg) {
+		l.log.Warn("programs of the new configuration do not have the rights that the agent gave up when it started: restart it")
+	}
 	l.cfg, l.described = cfg, described
 	l.memory.limit(cfg, l.app.Getenv)
 	l.logChanges(changes, settings)
@@ -284,6 +287,7 @@ func (l *liveAgent) changedSettings(cfg *config.Config) (keys []string) {
 		{"debug", l.cfg.Debug != cfg.Debug},
 		{"log_format", l.cfg.LogFormat != cfg.LogFormat},
 		{"max_memory", l.cfg.MaxMemory != cfg.MaxMemory},
+		{"buffer.disk", diskOf(l.cfg) != diskOf(cfg)},
 		{"web", l.cfg.WebSettings != cfg.WebSettings},
 		{"health", l.cfg.HealthSettings != cfg.HealthSettings},
 		{"secret stores", l.cfg.StoreSettings != cfg.StoreSettings},

@@ -51,6 +51,9 @@ func (r *Reloads) decline() {
 	}
 }
 
+// hangupTime is how long a shell that ends may take from SIGHUP for its jobs until its terminal is gone.
+const hangupTime = time.Second
+
 // UntilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; its cause names the signal. The next signal
 // calls exit with [ExitInterrupted]. A SIGHUP that is ignored, as with nohup(1), stays ignored. If the command reloads, SIGHUP becomes a
 // request for that, unless it says that the terminal has gone away from which the process was started.
@@ -66,12 +69,20 @@ func UntilSignal(exit func(code int), reloads *Reloads) context.Context {
 	go func() {
 		first := <-signals
 		for first == syscall.SIGHUP && (!startedOnTerminal || hasTerminal()) && reloads.Request("signal: hangup") {
+			if startedOnTerminal { // some shells send it to their jobs just before the terminal goes away
+				time.AfterFunc(hangupTime, func() {
+					if !hasTerminal() {
+						signals <- syscall.SIGHUP
+					}
+				})
+			}
 			first = <-signals
 		}
 		cancel(fmt.Errorf("signal: %v", first))
 		began := time.Now()
-		for range signals {
-			if time.Since(began) > repeatWindow {
+		for s := range signals {
+			isLateReload := s == syscall.SIGHUP && !startedOnTerminal
+			if time.Since(began) > repeatWindow && !isLateReload {
 				exit(ExitInterrupted)
 			}
 		}

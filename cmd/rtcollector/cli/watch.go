@@ -51,16 +51,26 @@ func watchFile(ctx context.Context, path string, seen [sha256.Size]byte, log *sl
 	w := &fileWatch{path: path, log: log, changed: changed, watcher: watcher, seen: seen}
 	timer := time.NewTimer(0) // the file may have changed since it was read
 	defer timer.Stop()
+	var begun time.Time // of the events that are waited out; zero: there are none
+	event := func() {
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		if time.Since(begun) < missingTime { // in a busy folder, events never end
+			timer.Reset(quietTime)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-watcher.Events:
-			timer.Reset(quietTime)
+			event()
 		case err := <-watcher.Errors:
 			log.Debug("watching the configuration", "error", err)
-			timer.Reset(quietTime)
+			event()
 		case <-timer.C:
+			begun = time.Time{}
 			if next := w.look(); next > 0 {
 				timer.Reset(next)
 			}
@@ -97,7 +107,7 @@ func (w *fileWatch) look() time.Duration {
 
 // watchFolders watches the folder of the file, and those of every link on the way to it. It reports whether a folder cannot be watched.
 func (w *fileWatch) watchFolders() (isBlind bool) {
-	wanted := foldersOf(w.path)
+	wanted := append(foldersOf(w.path), w.path) // the file too: it may be mounted into a container by itself
 	for _, folder := range w.folders {
 		if !slices.Contains(wanted, folder) {
 			_ = w.watcher.Remove(folder)

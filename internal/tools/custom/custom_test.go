@@ -14,7 +14,7 @@ import (
 )
 
 // maxSize is what the program for a small Linux machine may have (docs/adr/0030).
-const maxSize = 12_000_000
+const maxSize = 12 << 20
 
 // linuxSuite is a configuration with every input of a Linux host, and Redis.
 const linuxSuite = `inputs: [cpu, mem, swap, disk, net, io, system, processes, kernel, netstat, nstat, sensors, time, vmstat, linux_sockets]
