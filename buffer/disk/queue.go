@@ -87,9 +87,6 @@ func (q *Queue[T]) Append(items []T) (rest []T, err error) {
 	w.noteSynced()
 	if err := w.run(); err != nil {
 		s.abandon()
-		if len(w.rest) > 0 {
-			w.rest[0] = w.first
-		}
 		return w.rest, err
 	}
 	return nil, nil
@@ -99,8 +96,7 @@ func (q *Queue[T]) Append(items []T) (rest []T, err error) {
 type appendRun[T any] struct {
 	queue *Queue[T]
 	items []T // not encoded yet; the first one may be the rest of an item
-	rest  []T // not synced yet
-	first T   // the first of rest, which may be divided further in items
+	rest  []T // not synced yet; appendRecord does not touch it
 
 	buf            []byte // records that are not written yet
 	records, count int    // since the last commit
@@ -141,10 +137,7 @@ func (w *appendRun[T]) run() error {
 
 // noteSynced notes that everything that was encoded is on the disk.
 func (w *appendRun[T]) noteSynced() {
-	w.rest, w.records, w.count = w.items, 0, 0
-	if len(w.items) > 0 {
-		w.first = w.items[0]
-	}
+	w.rest, w.records, w.count = slices.Clone(w.items), 0, 0
 }
 
 // appendRecord encodes items until the record has its size.
