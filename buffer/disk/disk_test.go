@@ -97,6 +97,9 @@ func (r *rig) takeAll(weight int) (all []sample) {
 		got := samplesOf(lease.Items...)
 		all = append(all, got...)
 		r.queue.Settle(lease, len(got), nil)
+		if len(lease.Items) == 0 && r.queue.HasBacklog() {
+			r.t.Fatalf("there is nothing to take, but %d samples on the disk", r.stats.Count.Load())
+		}
 	}
 	return all
 }

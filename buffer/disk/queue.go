@@ -83,6 +83,7 @@ func (q *Queue[T]) Append(items []T) (rest []T, err error) {
 	s := q.segments
 	s.appending.Lock()
 	defer s.appending.Unlock()
+	s.leaveUnusable()
 	w := appendRun[T]{queue: q, items: slices.Clone(items)}
 	w.noteSynced()
 	if err := w.run(); err != nil {

@@ -55,9 +55,16 @@ func (q *segments) readRecord(buf []byte) (payload []byte, m mark, isFirst, ok b
 				m.left -= m.settled
 			}
 		}
-		q.marks = append(q.marks, m)
+		q.note(m)
 		return payload, m, isFirst, true, nil
 	}
+}
+
+// note remembers a record that is not settled.
+func (q *segments) note(m mark) {
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	q.marks = append(q.marks, m)
 }
 
 // readAt reads the record at the offset.
@@ -118,12 +125,21 @@ func (q *segments) currentSegment() (seg *segment, limit int64, isActive bool) {
 	return q.current, q.current.size, q.current == q.active
 }
 
-// pass leaves the current segment, because everything in it was read or because it is damaged.
+// pass leaves the current segment, because everything in it was read or because it is damaged. In that case it is not appended to any
+// more: nobody would read that.
 func (q *segments) pass(damage error) {
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
-	q.current.isPassed, q.current.damage = true, damage
+	seg := q.current
+	seg.isPassed, seg.damage = true, damage
 	q.closeReader()
+	if seg == q.active {
+		seg.isRefused = true
+		if q.appending.TryLock() { // otherwise an append is under way, which will fail and close it
+			q.closeActive()
+			q.appending.Unlock()
+		}
+	}
 	q.removePassed()
 	q.update()
 }
@@ -137,7 +153,9 @@ func (q *segments) closeReader() {
 
 // failRecord takes back the record that was read last, because its payload makes no sense, and leaves its segment.
 func (q *segments) failRecord(m mark, err error) {
+	q.store.mu.Lock()
 	q.marks = slices.DeleteFunc(q.marks, func(other mark) bool { return other == m })
+	q.store.mu.Unlock()
 	q.pass(err)
 }
 
@@ -185,18 +203,17 @@ func (q *segments) savePosition() {
 	_, _ = q.positions.WriteAt(p.append(room[:0]), int64(p.counter%2)*positionSize) // without it, more is delivered twice
 }
 
-// removePassed removes the segments at the front of which everything is settled.
+// removePassed removes the segments at the front of which everything is settled. One that is still the active one waits until it is closed.
 func (q *segments) removePassed() {
-	for len(q.all) > 0 && q.all[0].isPassed && (len(q.marks) == 0 || q.marks[0].segment != q.all[0]) {
+	for len(q.all) > 0 && q.all[0].isPassed && q.all[0] != q.active && (len(q.marks) == 0 || q.marks[0].segment != q.all[0]) {
 		seg := q.all[0]
-		if seg.damage == nil {
+		switch {
+		case seg.damage == nil:
 			_ = os.Remove(seg.path)
 			q.forget(seg)
-			continue
-		}
-		if errors.Is(seg.damage, os.ErrNotExist) {
+		case errors.Is(seg.damage, os.ErrNotExist):
 			q.forget(seg)
-		} else {
+		default:
 			q.setAside(seg)
 			q.all = q.all[1:]
 			q.backlog.Add(-seg.records)

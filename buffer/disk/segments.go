@@ -39,6 +39,7 @@ type segment struct {
 	createdMs int64
 	isRead    bool  // the reader has begun it
 	isPassed  bool  // the reader has reached its end
+	isRefused bool  // the reader left it while it was the active one: nothing more is appended
 	damage    error // why the reader could not read all of it; nil if it could
 }
 
@@ -71,7 +72,7 @@ type segments struct {
 	current   *segment // nil: the first one that is not passed
 	in        *os.File // of current
 	offset    int64    // of the next record in it
-	marks     []mark   // records that were read and are not settled
+	marks     []mark   // records that were read and are not settled; others look at them, too
 }
 
 // mark is a record that was read and is not settled.
@@ -267,9 +268,15 @@ func (q *segments) commit(records, count int) error {
 	if err := q.store.sync(q.file); err != nil {
 		return err
 	}
+	if err := q.checkFile(); err != nil {
+		return err
+	}
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
 	seg := q.active
+	if seg.isRefused {
+		return fmt.Errorf("%s became damaged while it was written; another file is begun", seg.path)
+	}
 	q.store.size += q.written - seg.size
 	seg.size = q.written
 	seg.records += int64(records)
@@ -281,11 +288,40 @@ func (q *segments) commit(records, count int) error {
 	return nil
 }
 
-// finish closes the active segment, which is full. The caller holds appending.
+// checkFile returns an error if the active segment is not in its place, so that nobody would find what is appended to it: somebody removed,
+// replaced or truncated it. The caller holds appending.
+func (q *segments) checkFile() error {
+	info, err := os.Stat(q.active.path)
+	if err != nil {
+		return err
+	}
+	if info.Size() != q.written {
+		return fmt.Errorf("%s has %d bytes instead of %d: another program changed it; another file is begun", q.active.path, info.Size(), q.written)
+	}
+	return nil
+}
+
+// leaveUnusable finishes the active segment if nothing more can be appended to it. The caller holds appending.
+func (q *segments) leaveUnusable() {
+	if q.active == nil {
+		return
+	}
+	err := q.checkFile()
+	q.store.mu.Lock()
+	isUnusable := err != nil || q.active.isRefused
+	q.store.mu.Unlock()
+	if isUnusable {
+		q.finish()
+	}
+}
+
+// finish closes the active segment, because it is full or cannot be used any more. The caller holds appending.
 func (q *segments) finish() {
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
 	q.closeActive()
+	q.removePassed()
+	q.update()
 }
 
 // abandon closes the active segment after an error and cuts off what is not synced. The caller holds appending.
@@ -296,14 +332,16 @@ func (q *segments) abandon() {
 	if seg == nil {
 		return
 	}
-	if seg.size == 0 {
-		q.closeActive()
-		_ = os.Remove(seg.path)
-		q.all = slices.DeleteFunc(q.all, func(other *segment) bool { return other == seg })
-		return
+	if !seg.isRefused {
+		_ = q.file.Truncate(seg.size) // what cannot be cut off is not read by this process, and has its checksums
 	}
-	_ = q.file.Truncate(seg.size) // what cannot be cut off is not read by this process, and has its checksums
 	q.closeActive()
+	if seg.size == 0 && seg != q.current { // a reader that has it open removes it itself: Windows removes no open files
+		_ = os.Remove(seg.path)
+		q.forget(seg)
+	}
+	q.removePassed()
+	q.update()
 }
 
 func (q *segments) closeActive() {
