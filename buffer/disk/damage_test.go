@@ -210,9 +210,11 @@ func FuzzSegment(f *testing.F) {
 			t.Fatal(err)
 		}
 		r := newRig(t, path, 1<<30)
-		if n := len(r.takeAll(7)); n > len(data) {
+		n := len(r.takeAll(7))
+		if n > len(data) {
 			t.Errorf("%d samples came out of %d bytes", n, len(data))
 		}
+		r.checkEmpty("", n+r.dropped, n)
 	})
 }
 

@@ -163,11 +163,14 @@ func (w *appendRun[T]) appendRecord() {
 }
 
 // Take returns the oldest items up to a weight, splitting the last one if necessary. The lease ends with exactly one call of [Queue.Settle].
+// After an error, which is one of the file system, there is no lease, and a later call tries the same again.
 func (q *Queue[T]) Take(dst []T, weight int) (buffer.Lease[T], error) {
 	for q.ahead.Weight() < weight {
-		if more, err := q.read(); err != nil {
+		more, err := q.read()
+		if q.ahead.Weight() == 0 && err != nil { // if there is something to return, the next call meets the error again
 			return buffer.Lease[T]{}, err
-		} else if !more {
+		}
+		if !more {
 			break
 		}
 	}
