@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -239,4 +240,64 @@ func TestAbandonedSegmentIsRead(t *testing.T) {
 		t.Errorf("there are %v", files)
 	}
 	r.checkEmpty("", 300, 300)
+}
+
+// Files are damaged and removed while both sides work: what is appended is delivered or dropped, each sample once.
+func TestTroubleWhileBothSidesWork(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r, random := newRig(t, t.TempDir(), 1<<20), rand.New(rand.NewPCG(seed, 2))
+	appended := make(chan int)
+	go func() {
+		s, n := newSource(seed, 20), 0
+		for range 400 {
+			b := s.batch(1 + s.random.IntN(500))
+			n += b.Len()
+			for rest := []*telemetry.Batch{b}; len(rest) > 0; {
+				rest, _ = r.queue.Append(rest)
+			}
+		}
+		appended <- n
+	}()
+	want, delivered := -1, 0
+	for want < 0 || r.queue.HasBacklog() {
+		select {
+		case want = <-appended:
+		default:
+		}
+		r.store.mu.Lock()
+		path := ""
+		if seg := r.queue.segments.active; seg != nil && want < 0 {
+			path = seg.path
+		}
+		r.store.mu.Unlock()
+		switch random.IntN(20) {
+		case 0:
+			_ = os.Remove(path)
+		case 1:
+			_ = flipByte(path, random.Int64N(20_000), 1) // which may be after the end
+		}
+		lease, err := r.queue.Take(nil, 1+random.IntN(1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(samplesOf(lease.Items...))
+		settled := random.IntN(n + 1)
+		if want >= 0 {
+			settled = n
+		}
+		r.queue.Settle(lease, settled, nil)
+		delivered += settled
+		if settled < n {
+			r.queue.Rewind()
+		}
+		if want >= 0 && n == 0 && r.queue.HasBacklog() {
+			t.Fatalf("there is nothing to take, but %d samples on the disk", r.stats.Count.Load())
+		}
+	}
+	t.Logf("%d samples appended, %d dropped, %d files set aside", want, r.dropped, r.stats.Corrupt.Load())
+	if _, err := r.queue.Take(nil, 1); err != nil { // this finds the end
+		t.Error(err)
+	}
+	r.checkEmpty(fmt.Sprint("seed ", seed), want, delivered)
 }
