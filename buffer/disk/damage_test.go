@@ -210,9 +210,14 @@ func FuzzSegment(f *testing.F) {
 			t.Fatal(err)
 		}
 		r := newRig(t, path, 1<<30)
-		if n := len(r.takeAll(7)); n > len(data) {
+		n := len(r.takeAll(7))
+		if n > len(data) {
 			t.Errorf("%d samples came out of %d bytes", n, len(data))
 		}
+		if _, err := r.queue.Take(nil, 1); err != nil { // a file that holds nothing is no backlog, and is removed when it is met
+			t.Error(err)
+		}
+		r.checkEmpty("", n+r.dropped, n)
 	})
 }
 

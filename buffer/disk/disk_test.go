@@ -23,6 +23,7 @@ type rig struct {
 	queue   *Queue[*telemetry.Batch]
 	stats   *selfstat.Disk
 	dropped int
+	fault   *fault // nil: none
 }
 
 func newRig(t testing.TB, path string, limit int64) *rig {
@@ -35,12 +36,20 @@ func newRig(t testing.TB, path string, limit int64) *rig {
 // start opens the store as a new process does.
 func (r *rig) start() {
 	r.t.Helper()
+	r.prepare()
+	if err := r.queue.Open(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// prepare does not open the queue yet.
+func (r *rig) prepare() {
 	log := slog.New(slog.DiscardHandler)
 	r.store, r.stats = NewStore(r.path, r.limit, log), &selfstat.Disk{}
 	r.store.sync = func(*os.File) error { return nil } // a process that is killed needs none
 	r.queue = NewQueue(r.store, "redis", SampleCodec(), r.stats, func(n int) { r.dropped += n }, log)
-	if err := r.queue.Open(); err != nil {
-		r.t.Fatal(err)
+	if r.fault != nil {
+		r.store.openFile = r.fault.open
 	}
 }
 
@@ -97,6 +106,9 @@ func (r *rig) takeAll(weight int) (all []sample) {
 		got := samplesOf(lease.Items...)
 		all = append(all, got...)
 		r.queue.Settle(lease, len(got), nil)
+		if len(lease.Items) == 0 && r.queue.HasBacklog() {
+			r.t.Fatalf("there is nothing to take, but %d samples on the disk", r.stats.Count.Load())
+		}
 	}
 	return all
 }

@@ -59,6 +59,11 @@ var errTorn = errors.New("incomplete")
 // errNewer means that a newer version of the program wrote the segment.
 var errNewer = errors.New("written by a newer version")
 
+// damageError says what is wrong with the bytes of a file. Any other error of reading says that they could not be read, which may pass.
+type damageError string
+
+func (e damageError) Error() string { return string(e) }
+
 func parseSegmentHeader(data []byte, k Kind) (createdMs int64, err error) {
 	if len(data) >= 12 && string(data[:8]) == magic {
 		if v := binary.LittleEndian.Uint32(data[8:]); v > version {
@@ -69,11 +74,11 @@ func parseSegmentHeader(data []byte, k Kind) (createdMs int64, err error) {
 	case isZero(data) || len(data) < headerSize && string(data[:min(len(data), len(magic))]) == magic[:min(len(data), len(magic))]:
 		return 0, errTorn
 	case len(data) < headerSize || string(data[:8]) != magic:
-		return 0, errors.New("this is not a segment")
+		return 0, damageError("this is not a segment")
 	case checksum(data[:24]) != binary.LittleEndian.Uint32(data[24:]):
-		return 0, errors.New("the checksum of the header is wrong")
+		return 0, damageError("the checksum of the header is wrong")
 	case binary.LittleEndian.Uint32(data[12:]) != k.number():
-		return 0, errors.New("the segment is of another kind of queue")
+		return 0, damageError("the segment is of another kind of queue")
 	}
 	return int64(binary.LittleEndian.Uint64(data[16:])), nil
 }
@@ -103,9 +108,9 @@ func parseRecordHeader(data []byte) (record, error) {
 	}
 	switch {
 	case checksum(data[:12]) != binary.LittleEndian.Uint32(data[12:]):
-		return record{}, errors.New("the checksum of a record's header is wrong")
+		return record{}, damageError("the checksum of a record's header is wrong")
 	case r.length < 0 || r.length > maxPayload || r.count < 0:
-		return record{}, errors.New("a record has an impossible length")
+		return record{}, damageError("a record has an impossible length")
 	}
 	return r, nil
 }

@@ -83,13 +83,11 @@ func (q *Queue[T]) Append(items []T) (rest []T, err error) {
 	s := q.segments
 	s.appending.Lock()
 	defer s.appending.Unlock()
+	s.leaveUnusable()
 	w := appendRun[T]{queue: q, items: slices.Clone(items)}
 	w.noteSynced()
 	if err := w.run(); err != nil {
 		s.abandon()
-		if len(w.rest) > 0 {
-			w.rest[0] = w.first
-		}
 		return w.rest, err
 	}
 	return nil, nil
@@ -99,8 +97,7 @@ func (q *Queue[T]) Append(items []T) (rest []T, err error) {
 type appendRun[T any] struct {
 	queue *Queue[T]
 	items []T // not encoded yet; the first one may be the rest of an item
-	rest  []T // not synced yet
-	first T   // the first of rest, which may be divided further in items
+	rest  []T // not synced yet; appendRecord does not touch it
 
 	buf            []byte // records that are not written yet
 	records, count int    // since the last commit
@@ -141,10 +138,7 @@ func (w *appendRun[T]) run() error {
 
 // noteSynced notes that everything that was encoded is on the disk.
 func (w *appendRun[T]) noteSynced() {
-	w.rest, w.records, w.count = w.items, 0, 0
-	if len(w.items) > 0 {
-		w.first = w.items[0]
-	}
+	w.rest, w.records, w.count = slices.Clone(w.items), 0, 0
 }
 
 // appendRecord encodes items until the record has its size.
@@ -169,11 +163,14 @@ func (w *appendRun[T]) appendRecord() {
 }
 
 // Take returns the oldest items up to a weight, splitting the last one if necessary. The lease ends with exactly one call of [Queue.Settle].
+// After an error, which is one of the file system, there is no lease, and a later call tries the same again.
 func (q *Queue[T]) Take(dst []T, weight int) (buffer.Lease[T], error) {
 	for q.ahead.Weight() < weight {
-		if more, err := q.read(); err != nil {
+		more, err := q.read()
+		if q.ahead.Weight() == 0 && err != nil { // if there is something to return, the next call meets the error again
 			return buffer.Lease[T]{}, err
-		} else if !more {
+		}
+		if !more {
 			break
 		}
 	}

@@ -8,40 +8,33 @@ import (
 
 // readRecord reads the next record. Ok is false if there is none. IsFirst says that it begins a segment, so that what is known of the
 // segment before does not apply. Settled records are returned, too, after a restart, because later ones need their definitions: their
-// mark has nothing left and is not remembered.
+// mark has nothing left and is not remembered. After an error of opening or reading, the next call tries the same record again.
 func (q *segments) readRecord(buf []byte) (payload []byte, m mark, isFirst, ok bool, err error) {
 	for {
 		seg, limit, isActive := q.currentSegment()
 		switch {
-		case seg == nil:
+		case seg == nil, q.offset >= limit && isActive:
 			return buf, mark{}, false, false, nil
-		case q.in == nil:
-			if q.in, err = os.Open(seg.path); err != nil {
-				if errors.Is(err, os.ErrNotExist) {
-					q.pass(err)
-					continue
-				}
-				return buf, mark{}, false, false, err
-			}
-			q.offset = headerSize
-		}
-		if q.offset >= limit {
-			if isActive {
-				return buf, mark{}, false, false, nil
-			}
+		case q.offset >= limit:
 			q.pass(nil)
 			continue
 		}
 		payload, m, err = q.readAt(buf, seg, limit)
-		if errors.Is(err, errTorn) {
+		var damage damageError
+		switch {
+		case errors.Is(err, errTorn):
 			q.log.Info("a record in the buffer on disk is incomplete, because the program or the machine stopped meanwhile; it is left out",
 				"file", seg.path, "bytes", limit-q.offset)
 			q.pass(nil)
 			continue
-		}
-		if err != nil {
+		case errors.As(err, &damage), errors.Is(err, os.ErrNotExist):
 			q.pass(err)
 			continue
+		case err != nil && q.isUnreadable(seg):
+			q.pass(err)
+			continue
+		case err != nil:
+			return buf, mark{}, false, false, err
 		}
 		isFirst = q.offset == headerSize
 		q.offset = m.end
@@ -55,25 +48,55 @@ func (q *segments) readRecord(buf []byte) (payload []byte, m mark, isFirst, ok b
 				m.left -= m.settled
 			}
 		}
-		q.marks = append(q.marks, m)
+		q.note(m)
 		return payload, m, isFirst, true, nil
+	}
+}
+
+// isUnreadable notes an error of the current segment and closes it, so that it is opened again. It reports whether reading, not opening,
+// fails for too long.
+func (q *segments) isUnreadable(seg *segment) bool {
+	if q.in == nil {
+		return false
+	}
+	_ = q.in.Close()
+	q.in = nil
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	return q.giveUp(seg)
+}
+
+// note remembers a record that is not settled, and that its segment can be read.
+func (q *segments) note(m mark) {
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	q.marks = append(q.marks, m)
+	if q.failed.path == m.segment.path {
+		q.failed = unreadable{}
 	}
 }
 
 // readAt reads the record at the offset.
 func (q *segments) readAt(buf []byte, seg *segment, limit int64) ([]byte, mark, error) {
+	if q.in == nil {
+		f, err := q.store.openFile(seg.path)
+		if err != nil {
+			return buf, mark{}, err
+		}
+		q.in = f
+	}
 	var head [recordHeader]byte
 	rest := limit - q.offset
 	if rest < recordHeader {
 		return buf, mark{}, errTorn
 	}
-	if _, err := q.in.ReadAt(head[:], q.offset); err != nil {
+	if err := readFull(q.in, head[:], q.offset); err != nil {
 		return buf, mark{}, err
 	}
 	r, err := parseRecordHeader(head[:])
 	if err != nil {
-		if isZero(head[:]) && q.isZeroFrom(q.offset, limit) {
-			err = errTorn
+		if isZero(head[:]) {
+			err = q.judgeZeros(err, limit)
 		}
 		return buf, mark{}, err
 	}
@@ -81,26 +104,29 @@ func (q *segments) readAt(buf []byte, seg *segment, limit int64) ([]byte, mark, 
 		return buf, mark{}, errTorn
 	}
 	buf = slices.Grow(buf[:0], r.length)[:r.length]
-	if _, err := q.in.ReadAt(buf, q.offset+recordHeader); err != nil && r.length > 0 {
+	if err := readFull(q.in, buf, q.offset+recordHeader); err != nil {
 		return buf, mark{}, err
 	}
 	if checksum(buf) != r.sum {
-		return buf, mark{}, errors.New("the checksum of a record is wrong")
+		return buf, mark{}, damageError("the checksum of a record is wrong")
 	}
 	return buf, mark{segment: seg, offset: q.offset, end: q.offset + recordHeader + int64(r.length), left: r.count}, nil
 }
 
-// isZeroFrom reports whether a file has only zeros from an offset on, as some file systems leave it when the machine stops.
-func (q *segments) isZeroFrom(offset, limit int64) bool {
+// judgeZeros returns errTorn if the file has only zeros from the offset on, as some file systems leave it when the machine stops, and the
+// damage if there is something else.
+func (q *segments) judgeZeros(damage error, limit int64) error {
 	var room [4096]byte
-	for offset < limit {
-		n, err := q.in.ReadAt(room[:min(int64(len(room)), limit-offset)], offset)
-		if n == 0 && err != nil || !isZero(room[:n]) {
-			return false
+	for at := q.offset; at < limit; at += int64(len(room)) {
+		part := room[:min(int64(len(room)), limit-at)]
+		if err := readFull(q.in, part, at); err != nil {
+			return err
 		}
-		offset += int64(n)
+		if !isZero(part) {
+			return damage
+		}
 	}
-	return true
+	return errTorn
 }
 
 // currentSegment returns the segment that is being read, which may be the first one that was not, and how far it may be read.
@@ -112,18 +138,27 @@ func (q *segments) currentSegment() (seg *segment, limit int64, isActive bool) {
 		if i < 0 {
 			return nil, 0, false
 		}
-		q.current = q.all[i]
+		q.current, q.offset = q.all[i], headerSize
 		q.current.isRead = true
 	}
 	return q.current, q.current.size, q.current == q.active
 }
 
-// pass leaves the current segment, because everything in it was read or because it is damaged.
+// pass leaves the current segment, because everything in it was read or because it is damaged. In that case it is not appended to any
+// more: nobody would read that.
 func (q *segments) pass(damage error) {
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
-	q.current.isPassed, q.current.damage = true, damage
+	seg := q.current
+	seg.isPassed, seg.damage = true, damage
 	q.closeReader()
+	if seg == q.active {
+		seg.isRefused = true
+		if q.appending.TryLock() { // otherwise an append is under way, which will fail and close it
+			q.closeActive()
+			q.appending.Unlock()
+		}
+	}
 	q.removePassed()
 	q.update()
 }
@@ -137,7 +172,9 @@ func (q *segments) closeReader() {
 
 // failRecord takes back the record that was read last, because its payload makes no sense, and leaves its segment.
 func (q *segments) failRecord(m mark, err error) {
+	q.store.mu.Lock()
 	q.marks = slices.DeleteFunc(q.marks, func(other mark) bool { return other == m })
+	q.store.mu.Unlock()
 	q.pass(err)
 }
 
@@ -185,18 +222,17 @@ func (q *segments) savePosition() {
 	_, _ = q.positions.WriteAt(p.append(room[:0]), int64(p.counter%2)*positionSize) // without it, more is delivered twice
 }
 
-// removePassed removes the segments at the front of which everything is settled.
+// removePassed removes the segments at the front of which everything is settled. One that is still the active one waits until it is closed.
 func (q *segments) removePassed() {
-	for len(q.all) > 0 && q.all[0].isPassed && (len(q.marks) == 0 || q.marks[0].segment != q.all[0]) {
+	for len(q.all) > 0 && q.all[0].isPassed && q.all[0] != q.active && (len(q.marks) == 0 || q.marks[0].segment != q.all[0]) {
 		seg := q.all[0]
-		if seg.damage == nil {
+		switch {
+		case seg.damage == nil:
 			_ = os.Remove(seg.path)
 			q.forget(seg)
-			continue
-		}
-		if errors.Is(seg.damage, os.ErrNotExist) {
+		case errors.Is(seg.damage, os.ErrNotExist):
 			q.forget(seg)
-		} else {
+		default:
 			q.setAside(seg)
 			q.all = q.all[1:]
 			q.backlog.Add(-seg.records)

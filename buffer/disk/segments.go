@@ -23,6 +23,10 @@ const (
 	asideSuffix   = ".corrupt"
 	positionName  = "position"
 	numberDigits  = 16
+
+	// A file that opens, but cannot be read in this many attempts over this time, is set aside: a bad sector must not block what comes after it.
+	unreadableTries = 10
+	unreadableFor   = 5 * time.Minute
 )
 
 func isSegmentName(name string) bool {
@@ -39,6 +43,7 @@ type segment struct {
 	createdMs int64
 	isRead    bool  // the reader has begun it
 	isPassed  bool  // the reader has reached its end
+	isRefused bool  // the reader left it while it was the active one: nothing more is appended
 	damage    error // why the reader could not read all of it; nil if it could
 }
 
@@ -64,14 +69,15 @@ type segments struct {
 	aside  []*segment
 	active *segment // the last one, while records are appended to it; nil: the next record begins a new one
 	next   uint64   // number of the next segment
+	failed unreadable
 
 	// What follows belongs to the goroutine that reads, with store.mu where it changes.
 	positions *os.File
 	position  position
-	current   *segment // nil: the first one that is not passed
-	in        *os.File // of current
-	offset    int64    // of the next record in it
-	marks     []mark   // records that were read and are not settled
+	current   *segment   // nil: the first one that is not passed
+	in        readerFile // of current
+	offset    int64      // of the next record in it
+	marks     []mark     // records that were read and are not settled; others look at them, too
 }
 
 // mark is a record that was read and is not settled.
@@ -82,7 +88,23 @@ type mark struct {
 	settled     int // those that are
 }
 
-// open finds the segments that an earlier run left behind.
+// unreadable is a segment that cannot be read now.
+type unreadable struct {
+	path  string
+	tries int
+	since time.Time
+}
+
+// giveUp notes that reading a segment failed. It reports whether that is so for too long. The caller holds store.mu.
+func (q *segments) giveUp(seg *segment) bool {
+	if q.failed.path != seg.path {
+		q.failed = unreadable{path: seg.path, since: time.Now()}
+	}
+	q.failed.tries++
+	return q.failed.tries >= unreadableTries && time.Since(q.failed.since) >= unreadableFor
+}
+
+// open finds the segments that an earlier run left behind. After an error, nothing is open, and a later call tries again.
 func (q *segments) open() error {
 	if err := q.store.open(); err != nil {
 		return err
@@ -110,74 +132,107 @@ func (q *segments) open() error {
 	q.position = parsePositions(data)
 	q.next = max(1, q.position.segment)
 	for _, e := range entries { // sorted by name, which is by number
-		q.find(e.Name())
+		if err := q.find(e.Name()); err != nil {
+			q.forgetAll()
+			return err
+		}
 	}
 	if !slices.ContainsFunc(q.all, func(seg *segment) bool { return seg.number == q.position.segment }) {
 		q.next = max(q.next, q.position.segment+1) // no new segment may have the number that the position is about
 	}
-	q.isOpen = true
+	for _, seg := range q.all {
+		q.backlog.Add(seg.records)
+	}
+	q.isOpen, q.failed = true, unreadable{}
 	q.update()
 	q.store.enforceLimit()
 	return nil
 }
 
-// find adds the file of an earlier run.
-func (q *segments) find(name string) {
+// forgetAll closes the position, and makes the segments no longer count. Their files stay.
+func (q *segments) forgetAll() {
+	if q.positions != nil {
+		_ = q.positions.Close()
+	}
+	for _, seg := range slices.Concat(q.all, q.aside) {
+		q.store.size -= seg.size
+	}
+	q.isOpen, q.positions, q.all, q.aside = false, nil, nil, nil
+}
+
+// find adds the file of an earlier run. An error says that the file cannot be read now.
+func (q *segments) find(name string) error {
 	seg := &segment{path: filepath.Join(q.folder, name)}
-	digits, isSegment := strings.CutSuffix(name, segmentSuffix)
 	info, err := os.Stat(seg.path)
-	if err != nil || info.IsDir() {
-		return
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return nil
 	}
 	seg.size, seg.createdMs = info.Size(), info.ModTime().UnixMilli()
 	if strings.HasSuffix(name, asideSuffix) {
 		q.aside = append(q.aside, seg)
 		q.store.size += seg.size
-		return
+		return nil
 	}
-	number, err := strconv.ParseUint(digits, 10, 64)
-	if !isSegment || err != nil || len(digits) != numberDigits {
-		return
+	number, isSegment := segmentNumber(name)
+	if !isSegment {
+		return nil
 	}
 	seg.number, q.next = number, max(q.next, number+1)
+	f, err := q.store.openFile(seg.path)
+	if err != nil {
+		return err // of rights or of too many open files, for example: it says nothing about this file
+	}
 	// A number in front of the position does not mean that the segment is settled: an older version of the program may have left it alone.
-	err = q.countRecords(seg)
+	err = q.countRecords(f, seg)
+	_ = f.Close() // now, because Windows neither renames nor removes open files
+	var damage damageError
 	switch {
 	case errors.Is(err, errNewer):
 		q.log.Warn("a file of the buffer on disk is left alone: install the newer version again to write what it holds, or delete the file",
 			"file", seg.path, "error", err)
-		return
+		return nil
 	case errors.Is(err, errTorn):
 		_ = os.Remove(seg.path)
-		return
-	case err != nil:
+		return nil
+	case errors.As(err, &damage) || err != nil && q.giveUp(seg):
 		seg.damage = err
 		q.store.size += seg.size
 		q.setAside(seg)
-		return
+		q.countLost(seg)
+		return nil
+	case err != nil:
+		return err
 	}
 	q.all = append(q.all, seg)
 	q.store.size += seg.size
-	q.backlog.Add(seg.records)
+	return nil
 }
 
-// countRecords reads the headers of a segment and counts what is not settled, up to the first damage, which the reader will judge.
-func (q *segments) countRecords(seg *segment) error {
-	f, err := os.Open(seg.path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func segmentNumber(name string) (number uint64, ok bool) {
+	digits, isSegment := strings.CutSuffix(name, segmentSuffix)
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, isSegment && err == nil && len(digits) == numberDigits
+}
+
+// countRecords reads the headers of a segment and counts what is not settled, up to the first damage, which the reader will judge. If the
+// header of the segment is damaged, that is what is lost.
+func (q *segments) countRecords(f readerFile, seg *segment) error {
 	var room [headerSize]byte
-	n, err := io.ReadFull(f, room[:])
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	header := room[:min(headerSize, seg.size)]
+	if err := readFull(f, header, 0); err != nil {
 		return err
 	}
-	if seg.createdMs, err = parseSegmentHeader(room[:n], q.kind); err != nil {
-		return err
+	var headerErr error
+	if seg.createdMs, headerErr = parseSegmentHeader(header, q.kind); errors.Is(headerErr, errNewer) {
+		return headerErr
 	}
 	for at := int64(headerSize); at+recordHeader <= seg.size; {
-		if _, err := f.ReadAt(room[:recordHeader], at); err != nil {
+		if err := readFull(f, room[:recordHeader], at); err != nil {
 			return err
 		}
 		r, err := parseRecordHeader(room[:recordHeader])
@@ -195,7 +250,22 @@ func (q *segments) countRecords(seg *segment) error {
 		}
 		at = end
 	}
-	return nil
+	if errors.Is(headerErr, errTorn) && seg.records > 0 {
+		return damageError("the header is gone, but there are records")
+	}
+	return headerErr
+}
+
+// readFull reads a part of a segment. A file that ends before it is damaged.
+func readFull(f readerFile, room []byte, at int64) error {
+	n, err := f.ReadAt(room, at)
+	switch {
+	case n == len(room):
+		return nil
+	case errors.Is(err, io.EOF):
+		return damageError("the file is shorter than what was written to it")
+	}
+	return err
 }
 
 // close closes the files. The segments stay.
@@ -206,13 +276,7 @@ func (q *segments) close() {
 	defer q.store.mu.Unlock()
 	q.closeActive()
 	q.closeReader()
-	if q.positions != nil {
-		_ = q.positions.Close()
-	}
-	for _, seg := range slices.Concat(q.all, q.aside) {
-		q.store.size -= seg.size
-	}
-	q.isOpen, q.positions, q.all, q.aside = false, nil, nil, nil
+	q.forgetAll()
 	q.store.queues = slices.DeleteFunc(q.store.queues, func(other *segments) bool { return other == q })
 }
 
@@ -267,9 +331,15 @@ func (q *segments) commit(records, count int) error {
 	if err := q.store.sync(q.file); err != nil {
 		return err
 	}
+	if err := q.checkFile(); err != nil {
+		return err
+	}
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
 	seg := q.active
+	if seg.isRefused {
+		return fmt.Errorf("%s became damaged while it was written; another file is begun", seg.path)
+	}
 	q.store.size += q.written - seg.size
 	seg.size = q.written
 	seg.records += int64(records)
@@ -281,11 +351,40 @@ func (q *segments) commit(records, count int) error {
 	return nil
 }
 
-// finish closes the active segment, which is full. The caller holds appending.
+// checkFile returns an error if the active segment is not in its place, so that nobody would find what is appended to it: somebody removed,
+// replaced or truncated it. The caller holds appending.
+func (q *segments) checkFile() error {
+	info, err := os.Stat(q.active.path)
+	if err != nil {
+		return err
+	}
+	if info.Size() != q.written {
+		return fmt.Errorf("%s has %d bytes instead of %d: another program changed it; another file is begun", q.active.path, info.Size(), q.written)
+	}
+	return nil
+}
+
+// leaveUnusable finishes the active segment if nothing more can be appended to it. The caller holds appending.
+func (q *segments) leaveUnusable() {
+	if q.active == nil {
+		return
+	}
+	err := q.checkFile()
+	q.store.mu.Lock()
+	isUnusable := err != nil || q.active.isRefused
+	q.store.mu.Unlock()
+	if isUnusable {
+		q.finish()
+	}
+}
+
+// finish closes the active segment, because it is full or cannot be used any more. The caller holds appending.
 func (q *segments) finish() {
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
 	q.closeActive()
+	q.removePassed()
+	q.update()
 }
 
 // abandon closes the active segment after an error and cuts off what is not synced. The caller holds appending.
@@ -296,14 +395,16 @@ func (q *segments) abandon() {
 	if seg == nil {
 		return
 	}
-	if seg.size == 0 {
-		q.closeActive()
-		_ = os.Remove(seg.path)
-		q.all = slices.DeleteFunc(q.all, func(other *segment) bool { return other == seg })
-		return
+	if !seg.isRefused {
+		_ = q.file.Truncate(seg.size) // what cannot be cut off is not read by this process, and has its checksums
 	}
-	_ = q.file.Truncate(seg.size) // what cannot be cut off is not read by this process, and has its checksums
 	q.closeActive()
+	if seg.size == 0 { // so no reader has it open, either
+		_ = os.Remove(seg.path)
+		q.forget(seg)
+	}
+	q.removePassed()
+	q.update()
 }
 
 func (q *segments) closeActive() {
@@ -335,17 +436,22 @@ func (q *segments) countLost(seg *segment) {
 	}
 }
 
-// setAside renames a damaged segment, so that it is not read again. What was in front of the damage is settled.
+// setAside renames a damaged segment, so that it is not read again. What was in front of the damage is settled. If it cannot be renamed, it
+// stays where it is until the limit is reached, and the next start judges it once more.
 func (q *segments) setAside(seg *segment) {
 	q.stats.Corrupt.Add(1)
 	path := seg.path + asideSuffix
-	q.log.Error("a file of the buffer on disk is damaged and set aside; what was before the damage is written: check the disk, then delete the file",
-		"file", path, "lost", seg.count, "error", seg.damage)
-	if err := os.Rename(seg.path, path); err != nil {
-		_ = os.Remove(seg.path)
+	err := os.Rename(seg.path, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		q.store.size -= seg.size
 		return
+	case err != nil:
+		q.log.Warn("a damaged file of the buffer on disk cannot be renamed: check the rights of its folder", "error", err)
+		path = seg.path
 	}
+	q.log.Error("a file of the buffer on disk is damaged and set aside; what was before the damage is written: check the disk, then delete the file",
+		"file", path, "lost", seg.count, "error", seg.damage)
 	q.aside = append(q.aside, &segment{path: path, size: seg.size, createdMs: seg.createdMs})
 }
 

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,7 +29,8 @@ type Store struct {
 	path        string
 	segmentSize int64
 	log         *slog.Logger
-	sync        func(*os.File) error // replaced by tests that need no durability
+	sync        func(*os.File) error                  // replaced by tests that need no durability
+	openFile    func(path string) (readerFile, error) // for reading; replaced by tests of errors
 
 	opening sync.Mutex // serializes opening and closing
 	lock    *os.File   // nil: not open
@@ -42,7 +44,16 @@ type Store struct {
 
 // NewStore returns the store in the folder path. The segments of all queues together take at most about limit bytes.
 func NewStore(path string, limit int64, log *slog.Logger) *Store {
-	return &Store{path: path, limit: limit, segmentSize: min(max(limit/16, minSegment), maxSegment), log: log, sync: (*os.File).Sync}
+	return &Store{
+		path: path, limit: limit, segmentSize: min(max(limit/16, minSegment), maxSegment), log: log, sync: (*os.File).Sync,
+		openFile: func(path string) (readerFile, error) { return os.Open(path) },
+	}
+}
+
+// readerFile is what reading needs of a file.
+type readerFile interface {
+	io.ReaderAt
+	io.Closer
 }
 
 // Path returns the folder.
