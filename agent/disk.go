@@ -67,6 +67,7 @@ type diskPart[T any] struct {
 	stats   *selfstat.Disk
 	crowded chan struct{} // receives when the memory fills up although no write has failed
 	retryAt time.Time     // when reading is tried again after an error; belongs to the writer
+	reading health        // belongs to the writer
 
 	isUsable atomic.Bool // the last attempt to use the disk succeeded
 
@@ -81,7 +82,7 @@ func attachDisk[T any](q *outputQueue[T], store *disk.Store, output string, code
 	if store == nil {
 		return
 	}
-	q.disk = &diskPart[T]{stats: stats, crowded: make(chan struct{}, 1), health: health{log: q.log}}
+	q.disk = &diskPart[T]{stats: stats, crowded: make(chan struct{}, 1), health: health{log: q.log}, reading: health{log: q.log}}
 	q.disk.Queue = disk.NewQueue(store, output, codec, stats, func(n int) {
 		q.stats.Dropped.Add(int64(n))
 		if !q.warnedDisk.Swap(true) {
@@ -215,9 +216,10 @@ func (d *delivery[T]) replay(ctx context.Context) (settled int, err error) {
 	lease, err := q.disk.Take(d.scratch, d.backlog.size)
 	if err != nil {
 		q.disk.retryAt = time.Now().Add(diskRetry)
-		q.log.Error("the buffer on disk cannot be read, it is tried again", keyError, err)
+		q.disk.reading.reportFailure("the buffer on disk cannot be read, it is tried again", err)
 		return 0, nil
 	}
+	q.disk.reading.reportSuccess("the buffer on disk can be read again")
 	d.scratch = lease.Items
 	if len(lease.Items) == 0 {
 		q.disk.Settle(lease, 0, nil)
