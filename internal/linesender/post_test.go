@@ -81,6 +81,7 @@ func newSite(t *testing.T, refuses func(numbers []int, r *http.Request) int) *si
 
 func newHTTPSender(t *testing.T, c linesender.Config, h linesender.HTTPConfig) *linesender.Sender {
 	t.Helper()
+	c.Timeout = conf.Duration(10 * time.Second) // no test here waits for it
 	body := linesender.Body{Judge: func(status int, _ []byte) (linesender.Verdict, int, string) {
 		return linesender.JudgeStatus(status), 0, ""
 	}}
