@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rtcollector/rtcollector/buffer"
 	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -284,6 +286,37 @@ func (s *slowServer) WriteMetrics(_ context.Context, batches []*telemetry.Batch)
 	return nil
 }
 
+// A disk that cannot be used rests between two attempts, also if the memory is so full that every new item would be a reason to try.
+func TestFailingDiskRests(t *testing.T) {
+	d := &diskPart[int]{health: health{log: slog.New(slog.DiscardHandler)}, crowded: make(chan struct{}, 1)}
+	q := &outputQueue[int]{disk: d, items: buffer.New(10, 1, func(int) int { return 1 }, func(i, _ int) (int, int, bool) { return i, 0, false })}
+	q.spilling.Store(true)
+	del := &delivery[int]{queue: q}
+	if del.spillReady() == nil {
+		t.Error("a full memory does not wake the keeper")
+	}
+	d.fail(errors.New("no space"))
+	if again := q.keep(); !again || del.spillReady() != nil || q.moveToDisk() || del.canKeep() {
+		t.Error("the disk is used at once after an error")
+	}
+}
+
+// addManySeries adds an input with n series, which it gathers every second.
+func addManySeries(w *setup, n int) {
+	all := make([]*telemetry.Series, n)
+	for i := range all {
+		all[i] = w.f.Gauge("metric", telemetry.None, telemetry.Label{Key: "n", Value: fmt.Sprint(i)})
+	}
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "many", Interval: time.Second, Build: buildInput(plugins.Input{
+		Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+			for _, series := range all {
+				b.Add(series, 1)
+			}
+			return nil
+		}),
+	})})
+}
+
 // The backlog is written between the flushes, in portions that the path can carry, so that new data is not late.
 func TestNewDataIsNotLateDuringReplay(t *testing.T) {
 	for _, perSample := range []time.Duration{3 * time.Microsecond, 300 * time.Microsecond} {
@@ -291,18 +324,7 @@ func TestNewDataIsNotLateDuringReplay(t *testing.T) {
 			w := newSetup()
 			useDisk(t, w)
 			s := &slowServer{perSample: perSample, down: 3 * time.Minute, begin: time.Now(), order: map[*telemetry.Series]int64{}}
-			var all []*telemetry.Series
-			for i := range 1000 {
-				all = append(all, w.f.Gauge("metric", telemetry.None, telemetry.Label{Key: "n", Value: fmt.Sprint(i)}))
-			}
-			w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "many", Interval: time.Second, Build: buildInput(plugins.Input{
-				Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
-					for _, series := range all {
-						b.Add(series, 1)
-					}
-					return nil
-				}),
-			})})
+			addManySeries(w, 1000)
 			w.addOutput("redis", s)
 			if err := w.runFor(6 * time.Minute); err != nil {
 				t.Error(err)
@@ -503,18 +525,7 @@ func TestMemoryForAnOutageOf30Seconds(t *testing.T) {
 		w := newSetup()
 		w.cfg.Buffer = 10_000 * (30 + 30)
 		s := &slowServer{perSample: time.Microsecond, down: 30 * time.Second, begin: time.Now(), order: map[*telemetry.Series]int64{}}
-		all := make([]*telemetry.Series, 10_000)
-		for i := range all {
-			all[i] = w.f.Gauge("metric", telemetry.None, telemetry.Label{Key: "n", Value: fmt.Sprint(i)})
-		}
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "many", Interval: time.Second, Build: buildInput(plugins.Input{
-			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
-				for _, series := range all {
-					b.Add(series, 1)
-				}
-				return nil
-			}),
-		})})
+		addManySeries(w, 10_000)
 		w.addOutput("redis", s)
 		if err := w.runFor(90 * time.Second); err != nil {
 			t.Error(err)
