@@ -5,6 +5,9 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 PACKAGES ?= ./...
 FUZZTIME ?= 60s
 
+# How everything is compiled that needs no race detector: in one way, so that it is compiled once.
+STATIC := CGO_ENABLED=0 GOFLAGS=-trimpath
+
 GOLANGCI := bin/golangci-lint-v2.15.0
 NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
@@ -16,7 +19,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/rtcollector, static and stripped
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
+	$(STATIC) go build -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
 
 release: $(NFPM) ## Build all archives and packages into dist, twice to compare; RELEASE="-targets linux/amd64" builds fewer
 	go run ./internal/tools/release -nfpm $(NFPM) -twice $(RELEASE)
@@ -50,18 +53,16 @@ test-machines: ## Run the builds for other processors and Windows, and the parse
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh
 
-vet: ## go vet, for the systems whose code this one does not compile, and for words of 32 bits
-	go vet $(PACKAGES)
-	GOOS=windows go vet $(PACKAGES)
-	GOOS=darwin go vet $(PACKAGES)
-	GOOS=freebsd go vet $(PACKAGES)
-	GOARCH=386 CGO_ENABLED=0 go vet $(PACKAGES)
+vet: ## go vet, also of the packages with code for Windows; for other machines only what the compiler would find
+	$(STATIC) go vet $(PACKAGES)
+	$(STATIC) GOOS=windows go vet $$(git ls-files '*windows*.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+	$(STATIC) go run ./internal/tools/typecheck windows/amd64 linux/arm darwin/arm64 freebsd/amd64
 
 format: ## Fail when a file is not formatted
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 
 lint: $(GOLANGCI) ## Run golangci-lint
-	$(GOLANGCI) run
+	$(STATIC) $(GOLANGCI) run
 
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -86,7 +87,7 @@ chaos: ## Run the agent against a failing server, for CHAOS (0: a round of about
 
 soak: ## Run the agent while everything comes and goes, for SOAK (1h): memory, descriptors and goroutines stay flat (needs root)
 	@servers=$$(.ci/servers) && PATH="$${servers:+$$servers:}$$PATH" && export PATH && \
-	 go test -count=1 -timeout 0 -v ./cmd/rtcollector/chaos -run TestSoak -soak.for $(or $(SOAK),1h)
+	 $(STATIC) go test -count=1 -timeout 0 -v ./cmd/rtcollector/chaos -run TestSoak -soak.for $(or $(SOAK),1h)
 
 fuzz-changed: ## Fuzz the packages that changed since SINCE (the last commit of origin), ten seconds a target
 	.ci/fuzz $(SINCE)
@@ -94,11 +95,11 @@ fuzz-changed: ## Fuzz the packages that changed since SINCE (the last commit of 
 cross: ## Build for every supported system
 	@for t in $(TARGETS); do \
 	  os=$${t%%/*} arch=$${t#*/} arm=7; case $$arch in arm/*) arm=$${arch#*/} arch=arm ;; esac; \
-	  echo "build $$t"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch GOARM=$$arm go build -o /dev/null ./cmd/rtcollector || exit 1; \
+	  echo "build $$t"; $(STATIC) GOOS=$$os GOARCH=$$arch GOARM=$$arm go build -o /dev/null ./cmd/rtcollector || exit 1; \
 	done
 
 lean: ## Fail when the linker must keep every method of every type (docs/adr/0006)
-	@if CGO_ENABLED=0 go build -o /dev/null -ldflags=-dumpdep ./cmd/rtcollector 2>&1 | grep '<ReflectMethod> ->' | head -3 | grep .; \
+	@if $(STATIC) go build -o /dev/null -ldflags=-dumpdep ./cmd/rtcollector 2>&1 | grep '<ReflectMethod> ->' | head -3 | grep .; \
 	then echo "something looks methods up by name: the linker can leave none out, which is 10 MB"; exit 1; fi
 
 generate: ## Make generated files anew

@@ -38,12 +38,14 @@ type poller struct {
 	isLate  atomic.Bool
 	pulse   pulse
 
+	start     time.Time            // of the poller, by both of its clocks
 	suspended func() time.Duration // how long the machine has slept since its start
 	slept     time.Duration        // the same, without the noise of reading two clocks
+	lead      time.Duration        // of the wall clock, when slept was measured
 }
 
 func newPoller(in *input) *poller {
-	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(partGather), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), suspended: suspended}
+	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(partGather), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), start: time.Now(), suspended: suspended, slept: suspended()}
 	if p.timeout == 0 {
 		p.timeout = in.spec.Interval
 	}
@@ -83,7 +85,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	overdue := time.AfterFunc(p.timeout, p.reportOverdue)
 	began := time.Now()
 	b := p.batches.New(scheduled, began)
-	b.At = began.Add(p.timeAsleep())
+	b.At = began.Add(p.timeAsleep(wallLead(p.start, began)))
 	p.pulse.works()
 	err := crew.Catch(func() error { return p.input.live.Gatherer.Gather(limited, b) })
 	p.pulse.waits(0)
@@ -106,12 +108,20 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 }
 
 // timeAsleep returns how long the machine has slept since its start. The counters of other machines went on meanwhile, so rates divide by this
-// time as well; Go's monotonic clock stands still.
-func (p *poller) timeAsleep() time.Duration {
-	if d := p.suspended(); d-p.slept > time.Second {
-		p.slept = d
+// time as well; Go's monotonic clock stands still. Only a wall clock that has moved away from it, to another lead, can mean that the machine slept.
+func (p *poller) timeAsleep(lead time.Duration) time.Duration {
+	if (lead - p.lead).Abs() > time.Second/2 {
+		p.lead = lead
+		if d := p.suspended(); d-p.slept > time.Second {
+			p.slept = d
+		}
 	}
 	return p.slept
+}
+
+// wallLead returns how much more time has passed between two instants for the wall clock than for the monotonic one.
+func wallLead(start, now time.Time) time.Duration {
+	return now.Round(0).Sub(start.Round(0)) - now.Sub(start)
 }
 
 // limit returns the context of a gather. Its deadline leaves time to deliver what was read before the timeout.

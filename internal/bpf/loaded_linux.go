@@ -142,7 +142,7 @@ func (l *loaded) read(wait time.Duration, each func(data []byte) error) error {
 }
 
 // entriesBatch is how many entries of a map are read at once.
-const entriesBatch = 1024
+const entriesBatch = 256
 
 // entries reads the entries of a map. Its buffers are used again.
 type entries[K, V any] struct {

@@ -186,6 +186,9 @@ func (f *File) ReadOptional() ([]byte, error) {
 // IgnoreMissing returns nil for an error that means that this kernel, machine or container lacks a file, and the error
 // otherwise.
 func IgnoreMissing(err error) error {
+	if err == nil {
+		return nil
+	}
 	for _, missing := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENODEV, syscall.ENXIO, errors.ErrUnsupported} {
 		if errors.Is(err, missing) {
 			return nil

@@ -174,7 +174,7 @@ func (d *Dir) appendNames(records []byte) {
 func retryInterrupted(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if !errors.Is(err, syscall.EINTR) {
+		if err == nil || !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}

@@ -26,7 +26,7 @@ func TestRunGivesUpRights(t *testing.T) {
 	}
 	dir := t.TempDir()
 	program, config, marker := filepath.Join(dir, "rtcollector"), filepath.Join(dir, "config.yaml"), filepath.Join(dir, "child")
-	build := exec.Command("go", "build", "-o", program, "github.com/rtcollector/rtcollector/cmd/rtcollector")
+	build := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/rtcollector/rtcollector/cmd/rtcollector")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -57,7 +57,7 @@ func build(t *testing.T, m machine) *program {
 	}
 	p := &program{machine: m, dir: t.TempDir()}
 	p.path = filepath.Join(p.dir, "rtcollector.exe") // the name matters on Windows only
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.version=v1.2.3", "-o", p.path, "github.com/rtcollector/rtcollector/cmd/rtcollector")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version=v1.2.3", "-o", p.path, "github.com/rtcollector/rtcollector/cmd/rtcollector")
 	cmd.Env = m.environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build for %s: %v\n%s", m.name(), err, out)

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,9 @@ func TestDemo(t *testing.T) {
 	d := servicetest.New(t)
 	p := openTab(t, "http://"+d.Addr(), 1360, 900)
 	program := filepath.Join(d.Dir, "rtcollector")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/rtcollector/rtcollector/cmd/rtcollector").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "github.com/rtcollector/rtcollector/cmd/rtcollector")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
 	d.Args = []string{program, "demo", "--plain", "--interval", "1s", "--redis", "127.0.0.1:" + servicetest.FreePort(t), "--web", "127.0.0.1:$PORT"}
