@@ -243,6 +243,71 @@ func TestSlowWriteDropsNothing(t *testing.T) {
 	})
 }
 
+// oneKindFails is an output of samples and events, of which one kind cannot be written in the first two minutes.
+type oneKindFails struct {
+	fakeServer
+	kind   itemKind
+	begin  time.Time
+	events int
+}
+
+func (o *oneKindFails) fail(k itemKind) error {
+	if k == o.kind && time.Since(o.begin) < 2*time.Minute {
+		return errors.New("index is read-only")
+	}
+	return nil
+}
+
+func (o *oneKindFails) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+	if err := o.fail(kindSamples); err != nil {
+		return err
+	}
+	return o.fakeServer.WriteMetrics(ctx, batches)
+}
+
+func (o *oneKindFails) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	if err := o.fail(kindEvents); err != nil {
+		return err
+	}
+	o.events += len(events)
+	return nil
+}
+
+// When samples cannot be written, events do not go to the disk, and vice versa.
+func TestOneFailingKindDoesNotSpillTheOther(t *testing.T) {
+	for _, kind := range []itemKind{kindSamples, kindEvents} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, o := newSetup(), &oneKindFails{kind: kind, begin: time.Now()}
+				useDisk(t, w)
+				series := w.f.Gauge("m", telemetry.None)
+				w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{
+					Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+						b.Add(series, 1)
+						b.Events = append(b.Events, newLineEvent(1))
+						return nil
+					}),
+				})})
+				w.addOutput("both", o)
+				if err := w.runFor(4 * time.Minute); err != nil {
+					t.Error(err)
+				}
+				stats := w.outputStats(0)
+				failed, other := &stats.SampleDisk, &stats.EventDisk
+				if kind == kindEvents {
+					failed, other = other, failed
+				}
+				if failed.Appended.Load() < 100 || other.Appended.Load() != 0 {
+					t.Errorf("%d of what failed and %d of what worked went to the disk", failed.Appended.Load(), other.Appended.Load())
+				}
+				if len(o.writeCounts) != 240 || o.events != 240 || stats.Dropped.Load() != 0 {
+					t.Errorf("%d samples and %d events of 240 are written, %d dropped", len(o.writeCounts), o.events, stats.Dropped.Load())
+				}
+			})
+		})
+	}
+}
+
 // slowServer takes time for every sample.
 type slowServer struct {
 	perSample time.Duration
