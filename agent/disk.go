@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer/disk"
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
 
@@ -279,13 +281,15 @@ func (d *delivery[T]) spillReady() <-chan struct{} {
 	return d.queue.disk.crowded
 }
 
-// startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it.
-func (w *writer) startKeeper(start time.Time) (stop func()) {
+// startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it, and returns a
+// channel that is closed when it has ended.
+func (w *writer) startKeeper(start time.Time) (stop func() (ended <-chan struct{})) {
+	done := make(chan struct{})
 	if w.store == nil {
-		return func() {}
+		close(done)
+		return func() <-chan struct{} { return done }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if w.after != nil {
@@ -297,9 +301,9 @@ func (w *writer) startKeeper(start time.Time) (stop func()) {
 		}
 		w.keepOnDisk(ctx, start)
 	}()
-	return func() {
+	return func() <-chan struct{} {
 		cancel()
-		<-done
+		return done
 	}
 }
 
@@ -377,8 +381,27 @@ func openStore(c Config) *disk.Store {
 	return disk.NewStore(c.Disk.Path, c.Disk.MaxSize, c.Log)
 }
 
-// lastAppend is how long the disk may take for what is left when an output ends.
+// lastAppend is how long the disk may take for what is left when an output ends, and before that for what it is doing.
 const lastAppend = 2 * time.Second
+
+// end closes the output when its keeper has ended. It does not wait for a disk that hangs, but a successor does, because it would use the
+// same files: done is closed later.
+func (w *writer) end(keeperEnded <-chan struct{}) {
+	select {
+	case <-keeperEnded:
+	case <-time.After(lastAppend):
+		w.diskHangs.Store(true)
+	}
+	w.close()
+	if !w.diskHangs.Load() {
+		close(w.done)
+		return
+	}
+	go func() {
+		<-keeperEnded
+		close(w.done)
+	}()
+}
 
 // giveUp is giveUp of the writer, but does not wait for a disk that hangs.
 func (a *Agent) giveUp(w *writer) []error {
@@ -387,12 +410,35 @@ func (a *Agent) giveUp(w *writer) []error {
 	}
 	lost := make(chan []error, 1)
 	go func() { lost <- w.giveUp() }()
-	select {
-	case errs := <-lost:
-		return errs
-	case <-time.After(lastAppend):
-		return []error{fmt.Errorf("output %s: the buffer on disk does not answer: what was in memory is lost", w.id)}
+	if !w.diskHangs.Load() {
+		select {
+		case errs := <-lost:
+			return errs
+		case <-time.After(lastAppend):
+			w.diskHangs.Store(true)
+		}
 	}
+	return []error{fmt.Errorf("output %s: the buffer on disk does not answer: what was in memory is lost", w.id)}
+}
+
+// giveUpAll gives up all outputs side by side, because each of them may have to wait for the disk, and closes the store.
+func (a *Agent) giveUpAll() (lost []error) {
+	writers := a.router.set().writers
+	errs := make([][]error, len(writers))
+	var all crew.Crew
+	for i, w := range writers {
+		all.Go(func() { errs[i] = a.giveUp(w) })
+	}
+	all.Wait()
+	hangs := false
+	for _, w := range writers {
+		w.logKept()
+		hangs = hangs || w.diskHangs.Load()
+	}
+	if a.store != nil && !hangs {
+		a.store.Close()
+	}
+	return slices.Concat(errs...)
 }
 
 // logKept logs what the output leaves on the disk.

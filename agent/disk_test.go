@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -306,6 +308,123 @@ func TestOneFailingKindDoesNotSpillTheOther(t *testing.T) {
 			})
 		})
 	}
+}
+
+// hangDisk returns two functions: one makes appends to the disk of an agent hang, the other one lets them go on.
+func hangDisk(a *Agent) (hang, release func()) {
+	var hangs atomic.Bool
+	released := make(chan struct{})
+	a.store.Sync = func(*os.File) error {
+		if hangs.Load() {
+			<-released
+		}
+		return nil
+	}
+	return func() { hangs.Store(true) }, func() { close(released) }
+}
+
+// stuckServer is a destination whose writes do not return, whatever their context says.
+type stuckServer struct{ released chan struct{} }
+
+func (s *stuckServer) Open(context.Context) error { return nil }
+func (s *stuckServer) Close() error               { return nil }
+func (s *stuckServer) WriteMetrics(context.Context, []*telemetry.Batch) error {
+	<-s.released
+	return errors.New("broken pipe")
+}
+
+// A disk that hangs delays the end of the agent by two seconds, however many outputs there are: where it hangs while outputs fail, and where
+// it hangs only when it gets what is left.
+func TestStopDoesNotWaitForADiskThatHangs(t *testing.T) {
+	const lost = "the buffer on disk does not answer: what was in memory is lost"
+	t.Run("while outputs fail", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newSetup()
+			useDisk(t, w)
+			w.addInput("a", time.Second, nil)
+			for i := range 3 {
+				w.addOutput(fmt.Sprint("redis#", i), &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+			}
+			a := newAgent(w.cfg)
+			hang, release := hangDisk(a)
+			time.AfterFunc(30*time.Second, hang)
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			begin := time.Now()
+			err := a.Run(ctx)
+			if took := time.Since(begin) - time.Minute; took > lastAppend+time.Second {
+				t.Errorf("the stop took %v", took)
+			}
+			if err == nil || strings.Count(err.Error(), lost) != 3 {
+				t.Errorf("the error is %v", err)
+			}
+			release()
+		})
+	})
+	t.Run("at the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, s := newSetup(), &stuckServer{make(chan struct{})}
+			useDisk(t, w)
+			w.addInput("a", time.Second, nil)
+			for i := range 3 {
+				w.addOutput(fmt.Sprint("redis#", i), s)
+			}
+			a := newAgent(w.cfg)
+			hang, release := hangDisk(a)
+			hang()
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			begin := time.Now()
+			err := a.Run(ctx)
+			if took := time.Since(begin) - time.Minute - w.cfg.Grace; took > time.Second+lastAppend { // a second for the outputs
+				t.Errorf("the stop took %v longer than the grace", took)
+			}
+			if err == nil || strings.Count(err.Error(), lost) != 3 {
+				t.Errorf("the error is %v", err)
+			}
+			release()
+			close(s.released)
+		})
+	})
+}
+
+// An output that takes no events any more loses those that wait for its predecessor. Apply does not wait for the disk for that.
+func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		both := &refusingOutput{refuse: failFor(time.Hour)}
+		w.cfg.Inputs = []Input{{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+				b.Events = append(b.Events, newLineEvent(1))
+				return nil
+			}),
+		})}}
+		w.addOutput("redis", both)
+		a := newAgent(w.cfg)
+		hang, release := hangDisk(a)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		hang()
+		time.Sleep(30 * time.Second)
+		c := w.cfg
+		c.Outputs = []Output{{ID: "redis", Settings: "samples only", Build: buildOutput(&fakeServer{})}}
+		begin := time.Now()
+		err := a.Apply(c)
+		if took := time.Since(begin); took > w.cfg.Grace+lastAppend {
+			t.Errorf("it took %v", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "the buffer on disk does not answer") {
+			t.Errorf("the error is %v", err)
+		}
+		release()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // slowServer takes time for every sample.
