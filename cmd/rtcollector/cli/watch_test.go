@@ -152,6 +152,10 @@ func TestWatchInBusyFolder(t *testing.T) {
 			}
 		}
 	}()
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+	})
 	for i := range 3 {
 		before := written.Load()
 		servicetest.Until(t, "the folder is busy", func(context.Context) error {
@@ -166,8 +170,6 @@ func TestWatchInBusyFolder(t *testing.T) {
 		w.write("config.yaml", fmt.Sprint("change ", i))
 		w.waitForChange("a change in a busy folder")
 	}
-	close(stop)
-	<-stopped
 	if n := len(w.changes); n > 0 {
 		t.Errorf("%d more changes", n)
 	}
