@@ -192,7 +192,8 @@ func (q *outputQueue[T]) countAll(items []T) (n int) {
 	return n
 }
 
-// keepRest stores items that could not be written before the end. It returns those that could not be stored either.
+// keepRest stores items that could not be written before the end. It returns those that could not be stored either. An append that finds its
+// file damaged fails, and the next one begins another file: here, that is the second attempt.
 func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
 	if q.disk == nil {
 		return items
@@ -201,11 +202,14 @@ func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
 	if len(items) == 0 {
 		return nil
 	}
-	lost, err := q.disk.Append(items)
-	if err != nil {
-		q.log.Error(diskFailed, keyError, err)
+	var err error
+	for range 2 {
+		if items, err = q.disk.Append(items); err == nil {
+			return nil
+		}
 	}
-	return lost
+	q.log.Error(diskFailed, keyError, err)
+	return items
 }
 
 // replay writes one portion from the disk and returns how many samples or events were settled. 0 without an error means that there is

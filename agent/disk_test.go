@@ -427,6 +427,76 @@ func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
 	})
 }
 
+// What is left at the end goes to another file if the first one is damaged meanwhile. A disk that keeps failing is not tried for ever.
+func TestRestIsStoredBesideADamagedFile(t *testing.T) {
+	for failures, lost := range []int{0, 0, 5} {
+		w := newSetup()
+		useDisk(t, w)
+		w.addOutput("redis", &fakeServer{})
+		a := newAgent(w.cfg)
+		syncs := 0
+		a.store.Sync = func(f *os.File) error {
+			if syncs++; syncs <= failures {
+				return f.Truncate(3) // as another program does
+			}
+			return nil
+		}
+		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+		for i := range 5 {
+			b.Add(w.f.Gauge(fmt.Sprint("m", i), telemetry.None), 1)
+		}
+		out := a.router.set().writers[0]
+		out.samples.queue.add(t.Context(), b, plugins.Block)
+		if errs := a.giveUp(out); (len(errs) > 0) != (lost > 0) {
+			t.Errorf("after %d failures: %v", failures, errs)
+		}
+		a.store.Close()
+		if n := out.stats.Dropped.Load(); n != int64(lost) || syncs > 2 {
+			t.Errorf("after %d failures, %d are lost, want %d; %d attempts", failures, n, lost, syncs)
+		}
+		if appended := out.stats.SampleDisk.Appended.Load(); appended != int64(5-lost) {
+			t.Errorf("after %d failures, %d are stored", failures, appended)
+		}
+	}
+}
+
+// A disk that has failed rests before the next append, also if samples that wait fill the memory.
+func TestFailedAppendIsNotRepeatedBeforeThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		w.cfg.Buffer = 20
+		w.addInput("a", 100*time.Millisecond, nil)
+		w.addOutput("redis", &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+		a := newAgent(w.cfg)
+		var attempts atomic.Int64
+		var recovered atomic.Bool
+		var last time.Time // belongs to the keeper
+		a.store.Sync = func(f *os.File) error {
+			if recovered.Load() {
+				return nil
+			}
+			if since := time.Since(last); attempts.Add(1) > 1 && since < diskRetry {
+				t.Errorf("an attempt is only %v after the one before", since)
+			}
+			last = time.Now()
+			return f.Truncate(3)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(65 * time.Second)
+		if n := attempts.Load(); n < 6 {
+			t.Errorf("%d attempts", n)
+		}
+		recovered.Store(true)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // slowServer takes time for every sample.
 type slowServer struct {
 	perSample time.Duration
