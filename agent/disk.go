@@ -222,7 +222,7 @@ func (d *delivery[T]) replay(ctx context.Context) (settled int, err error) {
 	lease, err := q.disk.Take(d.scratch, d.backlog.size)
 	if err != nil {
 		q.disk.retryAt = time.Now().Add(diskRetry)
-		q.disk.reading.reportFailure("the buffer on disk cannot be read, it is tried again", err)
+		q.disk.reading.reportFailure("the buffer on disk cannot be read, so what it holds waits; it is tried again", err, keyOnDisk, q.disk.stats.Count.Load())
 		return 0, nil
 	}
 	q.disk.reading.reportSuccess("the buffer on disk can be read again")

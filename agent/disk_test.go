@@ -497,6 +497,54 @@ func TestFailedAppendIsNotRepeatedBeforeThePause(t *testing.T) {
 	})
 }
 
+// A file that cannot be read blocks what is on the disk, because a series is written in its order: the log says so, and so does how much is on
+// disk. New data is written meanwhile. After minutes the file is set aside.
+func TestUnreadableFileBlocksOnlyTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		begin := time.Now()
+		s.decide = failing(begin, 0, time.Minute)
+		var path string
+		var blocked, written int64
+		w.addInput("a", time.Second, func(context.Context) error {
+			switch since := time.Since(begin).Round(time.Second); since {
+			case 50 * time.Second:
+				path = segmentFiles(t, w)[0]
+				if err := errors.Join(os.Rename(path, path+".away"), os.Mkdir(path, 0o700)); err != nil { // a folder opens, and cannot be read
+					t.Error(err)
+				}
+			case 3 * time.Minute:
+				written = w.outputStats(0).Written.Load()
+				fallthrough
+			case 5 * time.Minute:
+				if n := w.outputStats(0).SampleDisk.Count.Load(); n < 50 || blocked > 0 && n != blocked {
+					t.Errorf("after %v, %d samples are on disk, before %d", since, n, blocked)
+				} else {
+					blocked = n
+				}
+				const message = "the buffer on disk cannot be read, so what it holds waits"
+				w.checkLogged(t, message, 1)
+				_, line, _ := strings.Cut(w.logs.String(), message)
+				if line, _, _ = strings.Cut(line, "\n"); !strings.Contains(line, " on_disk=") {
+					t.Errorf("the log does not say how much is blocked: %s", line)
+				}
+			}
+			return nil
+		})
+		w.addOutput("redis", s)
+		if err := w.runFor(10 * time.Minute); err != nil {
+			t.Error(err)
+		}
+		stats := w.outputStats(0)
+		if written < 110 || stats.SampleDisk.Corrupt.Load() != 1 || stats.Dropped.Load() < 45 || stats.SampleDisk.Count.Load() != 0 {
+			t.Errorf("%d written while the disk was blocked; %d files set aside, %d samples dropped, %d left", written,
+				stats.SampleDisk.Corrupt.Load(), stats.Dropped.Load(), stats.SampleDisk.Count.Load())
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
+	})
+}
+
 // slowServer takes time for every sample.
 type slowServer struct {
 	perSample time.Duration
