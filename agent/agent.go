@@ -162,8 +162,8 @@ func (a *Agent) Unclaimed() (ids []string) {
 }
 
 // Run works until ctx is done. Then it stops the inputs, writes out the queues and closes the outputs, all within
-// Config.Grace. A gather that is running when ctx ends has a quarter of that time to complete, so that its samples are not
-// lost. The error states how much was lost and which inputs or outputs did not stop.
+// Config.Grace; a disk that hangs may delay that by a few seconds. A gather that is running when ctx ends has a quarter of that
+// time to complete, so that its samples are not lost. The error states how much was lost and which inputs or outputs did not stop.
 func (a *Agent) Run(ctx context.Context) error {
 	writes, endWrites := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWrites()
@@ -190,14 +190,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, id := range stuck {
 		errs = append(errs, &StuckError{keyOutput, id})
 	}
-	for _, w := range a.router.set().writers {
-		errs = append(errs, a.giveUp(w)...)
-		w.logKept()
-	}
-	if a.store != nil {
-		a.store.Close()
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, a.giveUpAll()...)...)
 }
 
 // StuckError is about an input or output that did not stop in time. What it held is not counted.

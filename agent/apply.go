@@ -181,7 +181,7 @@ func (a *Agent) handOver(old, successor *writer, deadline time.Time) error {
 		}
 	}
 	successor.resizeQueues()
-	return errors.Join(append(successor.dropOrphans(old), err)...)
+	return errors.Join(append(a.giveUp(successor.orphans(old)), err)...)
 }
 
 // removeWriter waits until an output has written out its queues, for half of the time, and forgets it.

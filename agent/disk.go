@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer/disk"
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
 
@@ -190,7 +192,8 @@ func (q *outputQueue[T]) countAll(items []T) (n int) {
 	return n
 }
 
-// keepRest stores items that could not be written before the end. It returns those that could not be stored either.
+// keepRest stores items that could not be written before the end. It returns those that could not be stored either. An append that finds its
+// file damaged fails, and the next one begins another file: here, that is the second attempt.
 func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
 	if q.disk == nil {
 		return items
@@ -199,11 +202,14 @@ func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
 	if len(items) == 0 {
 		return nil
 	}
-	lost, err := q.disk.Append(items)
-	if err != nil {
-		q.log.Error(diskFailed, keyError, err)
+	var err error
+	for range 2 {
+		if items, err = q.disk.Append(items); err == nil {
+			return nil
+		}
 	}
-	return lost
+	q.log.Error(diskFailed, keyError, err)
+	return items
 }
 
 // replay writes one portion from the disk and returns how many samples or events were settled. 0 without an error means that there is
@@ -216,7 +222,7 @@ func (d *delivery[T]) replay(ctx context.Context) (settled int, err error) {
 	lease, err := q.disk.Take(d.scratch, d.backlog.size)
 	if err != nil {
 		q.disk.retryAt = time.Now().Add(diskRetry)
-		q.disk.reading.reportFailure("the buffer on disk cannot be read, it is tried again", err)
+		q.disk.reading.reportFailure("the buffer on disk cannot be read, so what it holds waits; it is tried again", err, keyOnDisk, q.disk.stats.Count.Load())
 		return 0, nil
 	}
 	q.disk.reading.reportSuccess("the buffer on disk can be read again")
@@ -279,13 +285,15 @@ func (d *delivery[T]) spillReady() <-chan struct{} {
 	return d.queue.disk.crowded
 }
 
-// startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it.
-func (w *writer) startKeeper(start time.Time) (stop func()) {
+// startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it, and returns a
+// channel that is closed when it has ended.
+func (w *writer) startKeeper(start time.Time) (stop func() (ended <-chan struct{})) {
+	done := make(chan struct{})
 	if w.store == nil {
-		return func() {}
+		close(done)
+		return func() <-chan struct{} { return done }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if w.after != nil {
@@ -297,9 +305,9 @@ func (w *writer) startKeeper(start time.Time) (stop func()) {
 		}
 		w.keepOnDisk(ctx, start)
 	}()
-	return func() {
+	return func() <-chan struct{} {
 		cancel()
-		<-done
+		return done
 	}
 }
 
@@ -377,8 +385,27 @@ func openStore(c Config) *disk.Store {
 	return disk.NewStore(c.Disk.Path, c.Disk.MaxSize, c.Log)
 }
 
-// lastAppend is how long the disk may take for what is left when an output ends.
+// lastAppend is how long the disk may take for what is left when an output ends, and before that for what it is doing.
 const lastAppend = 2 * time.Second
+
+// end closes the output when its keeper has ended. It does not wait for a disk that hangs, but a successor does, because it would use the
+// same files: done is closed later.
+func (w *writer) end(keeperEnded <-chan struct{}) {
+	select {
+	case <-keeperEnded:
+	case <-time.After(lastAppend):
+		w.diskHangs.Store(true)
+	}
+	w.close()
+	if !w.diskHangs.Load() {
+		close(w.done)
+		return
+	}
+	go func() {
+		<-keeperEnded
+		close(w.done)
+	}()
+}
 
 // giveUp is giveUp of the writer, but does not wait for a disk that hangs.
 func (a *Agent) giveUp(w *writer) []error {
@@ -387,12 +414,35 @@ func (a *Agent) giveUp(w *writer) []error {
 	}
 	lost := make(chan []error, 1)
 	go func() { lost <- w.giveUp() }()
-	select {
-	case errs := <-lost:
-		return errs
-	case <-time.After(lastAppend):
-		return []error{fmt.Errorf("output %s: the buffer on disk does not answer: what was in memory is lost", w.id)}
+	if !w.diskHangs.Load() {
+		select {
+		case errs := <-lost:
+			return errs
+		case <-time.After(lastAppend):
+			w.diskHangs.Store(true)
+		}
 	}
+	return []error{fmt.Errorf("output %s: the buffer on disk does not answer: what was in memory is lost", w.id)}
+}
+
+// giveUpAll gives up all outputs side by side, because each of them may have to wait for the disk, and closes the store.
+func (a *Agent) giveUpAll() (lost []error) {
+	writers := a.router.set().writers
+	errs := make([][]error, len(writers))
+	var all crew.Crew
+	for i, w := range writers {
+		all.Go(func() { errs[i] = a.giveUp(w) })
+	}
+	all.Wait()
+	hangs := false
+	for _, w := range writers {
+		w.logKept()
+		hangs = hangs || w.diskHangs.Load()
+	}
+	if a.store != nil && !hangs {
+		a.store.Close()
+	}
+	return slices.Concat(errs...)
 }
 
 // logKept logs what the output leaves on the disk.

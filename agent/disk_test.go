@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -238,6 +240,309 @@ func TestSlowWriteDropsNothing(t *testing.T) {
 		stats := w.outputStats(0)
 		if stats.Dropped.Load() != 0 || stats.SampleDisk.Replayed.Load() < 90 || stats.SampleDisk.Count.Load() != 0 {
 			t.Errorf("%d dropped, %d replayed, %d left on disk", stats.Dropped.Load(), stats.SampleDisk.Replayed.Load(), stats.SampleDisk.Count.Load())
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
+	})
+}
+
+// oneKindFails is an output of samples and events, of which one kind cannot be written in the first two minutes.
+type oneKindFails struct {
+	fakeServer
+	kind   itemKind
+	begin  time.Time
+	events int
+}
+
+func (o *oneKindFails) fail(k itemKind) error {
+	if k == o.kind && time.Since(o.begin) < 2*time.Minute {
+		return errors.New("index is read-only")
+	}
+	return nil
+}
+
+func (o *oneKindFails) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+	if err := o.fail(kindSamples); err != nil {
+		return err
+	}
+	return o.fakeServer.WriteMetrics(ctx, batches)
+}
+
+func (o *oneKindFails) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	if err := o.fail(kindEvents); err != nil {
+		return err
+	}
+	o.events += len(events)
+	return nil
+}
+
+// When samples cannot be written, events do not go to the disk, and vice versa.
+func TestOneFailingKindDoesNotSpillTheOther(t *testing.T) {
+	for _, kind := range []itemKind{kindSamples, kindEvents} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, o := newSetup(), &oneKindFails{kind: kind, begin: time.Now()}
+				useDisk(t, w)
+				series := w.f.Gauge("m", telemetry.None)
+				w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{
+					Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+						b.Add(series, 1)
+						b.Events = append(b.Events, newLineEvent(1))
+						return nil
+					}),
+				})})
+				w.addOutput("both", o)
+				if err := w.runFor(4 * time.Minute); err != nil {
+					t.Error(err)
+				}
+				stats := w.outputStats(0)
+				failed, other := &stats.SampleDisk, &stats.EventDisk
+				if kind == kindEvents {
+					failed, other = other, failed
+				}
+				if failed.Appended.Load() < 100 || other.Appended.Load() != 0 {
+					t.Errorf("%d of what failed and %d of what worked went to the disk", failed.Appended.Load(), other.Appended.Load())
+				}
+				if len(o.writeCounts) != 240 || o.events != 240 || stats.Dropped.Load() != 0 {
+					t.Errorf("%d samples and %d events of 240 are written, %d dropped", len(o.writeCounts), o.events, stats.Dropped.Load())
+				}
+			})
+		})
+	}
+}
+
+// hangDisk returns two functions: one makes appends to the disk of an agent hang, the other one lets them go on.
+func hangDisk(a *Agent) (hang, release func()) {
+	var hangs atomic.Bool
+	released := make(chan struct{})
+	a.store.Sync = func(*os.File) error {
+		if hangs.Load() {
+			<-released
+		}
+		return nil
+	}
+	return func() { hangs.Store(true) }, func() { close(released) }
+}
+
+// stuckServer is a destination whose writes do not return, whatever their context says.
+type stuckServer struct{ released chan struct{} }
+
+func (s *stuckServer) Open(context.Context) error { return nil }
+func (s *stuckServer) Close() error               { return nil }
+func (s *stuckServer) WriteMetrics(context.Context, []*telemetry.Batch) error {
+	<-s.released
+	return errors.New("broken pipe")
+}
+
+// A disk that hangs delays the end of the agent by two seconds, however many outputs there are: where it hangs while outputs fail, and where
+// it hangs only when it gets what is left.
+func TestStopDoesNotWaitForADiskThatHangs(t *testing.T) {
+	const lost = "the buffer on disk does not answer: what was in memory is lost"
+	t.Run("while outputs fail", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newSetup()
+			useDisk(t, w)
+			w.addInput("a", time.Second, nil)
+			for i := range 3 {
+				w.addOutput(fmt.Sprint("redis#", i), &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+			}
+			a := newAgent(w.cfg)
+			hang, release := hangDisk(a)
+			time.AfterFunc(30*time.Second, hang)
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			begin := time.Now()
+			err := a.Run(ctx)
+			if took := time.Since(begin) - time.Minute; took > lastAppend+time.Second {
+				t.Errorf("the stop took %v", took)
+			}
+			if err == nil || strings.Count(err.Error(), lost) != 3 {
+				t.Errorf("the error is %v", err)
+			}
+			release()
+			synctest.Wait() // for what used the folder
+		})
+	})
+	t.Run("at the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, s := newSetup(), &stuckServer{make(chan struct{})}
+			useDisk(t, w)
+			w.addInput("a", time.Second, nil)
+			for i := range 3 {
+				w.addOutput(fmt.Sprint("redis#", i), s)
+			}
+			a := newAgent(w.cfg)
+			hang, release := hangDisk(a)
+			hang()
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			begin := time.Now()
+			err := a.Run(ctx)
+			if took := time.Since(begin) - time.Minute - w.cfg.Grace; took > time.Second+lastAppend { // a second for the outputs
+				t.Errorf("the stop took %v longer than the grace", took)
+			}
+			if err == nil || strings.Count(err.Error(), lost) != 3 {
+				t.Errorf("the error is %v", err)
+			}
+			release()
+			close(s.released)
+			synctest.Wait()
+		})
+	})
+}
+
+// An output that takes no events any more loses those that wait for its predecessor. Apply does not wait for the disk for that.
+func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		both := &refusingOutput{refuse: failFor(time.Hour)}
+		w.cfg.Inputs = []Input{{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+				b.Events = append(b.Events, newLineEvent(1))
+				return nil
+			}),
+		})}}
+		w.addOutput("redis", both)
+		a := newAgent(w.cfg)
+		hang, release := hangDisk(a)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		hang()
+		time.Sleep(30 * time.Second)
+		c := w.cfg
+		c.Outputs = []Output{{ID: "redis", Settings: "samples only", Build: buildOutput(&fakeServer{})}}
+		begin := time.Now()
+		err := a.Apply(c)
+		if took := time.Since(begin); took > w.cfg.Grace+lastAppend {
+			t.Errorf("it took %v", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "the buffer on disk does not answer") {
+			t.Errorf("the error is %v", err)
+		}
+		release()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait() // for what used the folder
+	})
+}
+
+// What is left at the end goes to another file if the first one is damaged meanwhile. A disk that keeps failing is not tried for ever.
+func TestRestIsStoredBesideADamagedFile(t *testing.T) {
+	for failures, lost := range []int{0, 0, 5} {
+		w := newSetup()
+		useDisk(t, w)
+		w.addOutput("redis", &fakeServer{})
+		a := newAgent(w.cfg)
+		syncs := 0
+		a.store.Sync = func(f *os.File) error {
+			if syncs++; syncs <= failures {
+				return f.Truncate(3) // as another program does
+			}
+			return nil
+		}
+		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+		for i := range 5 {
+			b.Add(w.f.Gauge(fmt.Sprint("m", i), telemetry.None), 1)
+		}
+		out := a.router.set().writers[0]
+		out.samples.queue.add(t.Context(), b, plugins.Block)
+		if errs := a.giveUp(out); (len(errs) > 0) != (lost > 0) {
+			t.Errorf("after %d failures: %v", failures, errs)
+		}
+		a.store.Close()
+		if n := out.stats.Dropped.Load(); n != int64(lost) || syncs > 2 {
+			t.Errorf("after %d failures, %d are lost, want %d; %d attempts", failures, n, lost, syncs)
+		}
+		if appended := out.stats.SampleDisk.Appended.Load(); appended != int64(5-lost) {
+			t.Errorf("after %d failures, %d are stored", failures, appended)
+		}
+	}
+}
+
+// A disk that has failed rests before the next append, also if samples that wait fill the memory.
+func TestFailedAppendIsNotRepeatedBeforeThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		w.cfg.Buffer = 20
+		w.addInput("a", 100*time.Millisecond, nil)
+		w.addOutput("redis", &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+		a := newAgent(w.cfg)
+		var attempts atomic.Int64
+		var recovered atomic.Bool
+		var last time.Time // belongs to the keeper
+		a.store.Sync = func(f *os.File) error {
+			if recovered.Load() {
+				return nil
+			}
+			if since := time.Since(last); attempts.Add(1) > 1 && since < diskRetry {
+				t.Errorf("an attempt is only %v after the one before", since)
+			}
+			last = time.Now()
+			return f.Truncate(3)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(65 * time.Second)
+		if n := attempts.Load(); n < 6 {
+			t.Errorf("%d attempts", n)
+		}
+		recovered.Store(true)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A file that cannot be read blocks what is on the disk, because a series is written in its order: the log says so, and so does how much is on
+// disk. New data is written meanwhile. After minutes the file is set aside.
+func TestUnreadableFileBlocksOnlyTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		begin := time.Now()
+		s.decide = failing(begin, 0, time.Minute)
+		var path string
+		var blocked int64
+		w.addInput("a", time.Second, func(context.Context) error {
+			switch since := time.Since(begin).Round(time.Second); since {
+			case 50 * time.Second:
+				path = segmentFiles(t, w)[0]
+				if err := errors.Join(os.Rename(path, path+".away"), os.Mkdir(path, 0o700)); err != nil { // a folder opens, and cannot be read
+					t.Error(err)
+				}
+			case 3 * time.Minute, 5 * time.Minute:
+				n, written := w.outputStats(0).SampleDisk.Count.Load(), w.outputStats(0).Written.Load()
+				if n < 50 || n > 100 || blocked > 0 && n != blocked {
+					t.Errorf("after %v, %d samples are on disk, before %d", since, n, blocked)
+				}
+				if gathered := int64(since / time.Second); written+n < gathered-2 {
+					t.Errorf("after %v, %d of %d samples are written and %d are on disk", since, written, gathered, n)
+				}
+				blocked = n
+				const message = "the buffer on disk cannot be read, so what it holds waits"
+				w.checkLogged(t, message, 1)
+				_, line, _ := strings.Cut(w.logs.String(), message)
+				if line, _, _ = strings.Cut(line, "\n"); !strings.Contains(line, " on_disk=") {
+					t.Errorf("the log does not say how much is blocked: %s", line)
+				}
+			}
+			return nil
+		})
+		w.addOutput("redis", s)
+		if err := w.runFor(10 * time.Minute); err != nil {
+			t.Error(err)
+		}
+		stats := w.outputStats(0)
+		if stats.SampleDisk.Corrupt.Load() != 1 || stats.Dropped.Load() < 45 || stats.SampleDisk.Count.Load() != 0 {
+			t.Errorf("%d files set aside, %d samples dropped, %d left",
+				stats.SampleDisk.Corrupt.Load(), stats.Dropped.Load(), stats.SampleDisk.Count.Load())
 		}
 		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer/disk"
@@ -56,7 +57,9 @@ type writer struct {
 	ctx    context.Context // done when writes must end
 	cancel context.CancelFunc
 	drain  chan struct{} // closed when the output is removed: what is in the queues is written, then run returns
-	done   chan struct{} // closed when the output is closed
+	done   chan struct{} // closed when the output is closed and the keeper has ended
+
+	diskHangs atomic.Bool // the output has ended, or was given up, without waiting for the disk
 }
 
 // newWriter returns the writer of an output. It continues with the queues and statistics of previous, the writer of the
@@ -162,9 +165,8 @@ func (s *eventScratch) release() {
 // failure, and at any time while the disk holds a backlog. When inputsDone or w.drain is closed, it writes out the rest and ends. The end
 // of w.ctx cuts that short.
 func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
-	defer close(w.done)
-	defer w.close()
-	defer w.startKeeper(start)()
+	stopKeeper := w.startKeeper(start)
+	defer func() { w.end(stopKeeper()) }()
 	due := newSchedule(start, w.limits.Flush, w.lag)
 	retryIn := w.attempt(w.ctx, nil)
 	for w.wait(retryIn, &due, inputsDone) {
@@ -321,16 +323,17 @@ func (w *writer) resizeQueues() {
 	}
 }
 
-// dropOrphans drops the queue of a kind of data that the previous output took and this one does not take.
-func (w *writer) dropOrphans(previous *writer) []error {
+// orphans returns what has the queue of a kind of data that the previous output took and this one does not take.
+func (w *writer) orphans(previous *writer) *writer {
 	orphans := &writer{id: w.id}
+	orphans.diskHangs.Store(previous.diskHangs.Load())
 	if w.samples == nil {
 		orphans.samples = previous.samples
 	}
 	if w.events == nil {
 		orphans.events = previous.events
 	}
-	return orphans.giveUp()
+	return orphans
 }
 
 // giveUp stores what is still in the queues on the disk. It returns how much is lost, for people.

@@ -177,7 +177,7 @@ func TestActiveSegmentFailsDuringAppend(t *testing.T) {
 		path := r.queue.segments.active.path
 		var delivered []sample
 		isDone, written := false, int64(0)
-		r.store.sync = func(*os.File) error {
+		r.store.Sync = func(*os.File) error {
 			if isDone {
 				return nil
 			}
@@ -228,8 +228,8 @@ func TestActiveSegmentFailsDuringAppend(t *testing.T) {
 func TestAbandonedSegmentIsRead(t *testing.T) {
 	r, s := newRig(t, t.TempDir(), 1<<30), newSource(16, 20)
 	b := s.batch(300)
-	sync := r.store.sync
-	r.store.sync = func(*os.File) error {
+	sync := r.store.Sync
+	r.store.Sync = func(*os.File) error {
 		if lease, err := r.queue.Take(nil, 1000); err != nil || len(lease.Items) > 0 {
 			t.Errorf("%d batches are taken before they are stored: %v", len(lease.Items), err)
 		}
@@ -240,7 +240,7 @@ func TestAbandonedSegmentIsRead(t *testing.T) {
 		t.Fatal("no error")
 	}
 	abandoned := r.queue.segments.next - 1
-	r.store.sync = sync
+	r.store.Sync = sync
 	r.append(rest...)
 	if n := r.queue.segments.active.number; n <= abandoned {
 		t.Errorf("the new file has the number %d, the abandoned one %d", n, abandoned)

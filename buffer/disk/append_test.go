@@ -16,7 +16,7 @@ var errTest = errors.New("input/output error")
 
 // failSync makes the n-th sync from now on fail.
 func failSync(s *Store, n int) {
-	s.sync = func(*os.File) error {
+	s.Sync = func(*os.File) error {
 		if n--; n == 0 {
 			return errTest
 		}

@@ -46,7 +46,7 @@ func (r *rig) start() {
 func (r *rig) prepare() {
 	log := slog.New(slog.DiscardHandler)
 	r.store, r.stats = NewStore(r.path, r.limit, log), &selfstat.Disk{}
-	r.store.sync = func(*os.File) error { return nil } // a process that is killed needs none
+	r.store.Sync = func(*os.File) error { return nil } // a process that is killed needs none
 	r.queue = NewQueue(r.store, "redis", SampleCodec(), r.stats, func(n int) { r.dropped += n }, log)
 	if r.fault != nil {
 		r.store.openFile = r.fault.open
@@ -353,4 +353,11 @@ func flipByte(path string, at int64, mask byte) error {
 	b[0] ^= mask
 	_, err = f.WriteAt(b[:], at)
 	return err
+}
+
+// A folder that is being opened, on a file system that hangs, does not block the end.
+func TestCloseDoesNotWaitForOpening(t *testing.T) {
+	s := NewStore(t.TempDir(), 1<<20, slog.New(slog.DiscardHandler))
+	s.opening.Lock() // as open does
+	s.Close()
 }

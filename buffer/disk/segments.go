@@ -328,7 +328,7 @@ func (q *segments) write(data []byte) error {
 
 // commit syncs what was written and lets the reader see it. The caller holds appending.
 func (q *segments) commit(records, count int) error {
-	if err := q.store.sync(q.file); err != nil {
+	if err := q.store.Sync(q.file); err != nil {
 		return err
 	}
 	if err := q.checkFile(); err != nil {

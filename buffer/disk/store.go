@@ -26,10 +26,11 @@ const (
 
 // Store is the folder in which an agent keeps the queues of its outputs. Nothing is touched before the first queue is opened.
 type Store struct {
+	Sync func(*os.File) error // makes a file durable; replaced by tests that need no durability, and by those of errors
+
 	path        string
 	segmentSize int64
 	log         *slog.Logger
-	sync        func(*os.File) error                  // replaced by tests that need no durability
 	openFile    func(path string) (readerFile, error) // for reading; replaced by tests of errors
 
 	opening sync.Mutex // serializes opening and closing
@@ -45,7 +46,7 @@ type Store struct {
 // NewStore returns the store in the folder path. The segments of all queues together take at most about limit bytes.
 func NewStore(path string, limit int64, log *slog.Logger) *Store {
 	return &Store{
-		path: path, limit: limit, segmentSize: min(max(limit/16, minSegment), maxSegment), log: log, sync: (*os.File).Sync,
+		path: path, limit: limit, segmentSize: min(max(limit/16, minSegment), maxSegment), log: log, Sync: (*os.File).Sync,
 		openFile: func(path string) (readerFile, error) { return os.Open(path) },
 	}
 }
@@ -85,9 +86,12 @@ func (s *Store) open() error {
 	return nil
 }
 
-// Close releases the folder. All queues must be closed.
+// Close releases the folder. All queues must be closed. It does nothing while the folder is being opened: a file system that hangs there
+// would hang here, too.
 func (s *Store) Close() {
-	s.opening.Lock()
+	if !s.opening.TryLock() {
+		return
+	}
 	defer s.opening.Unlock()
 	if s.lock != nil {
 		_ = s.lock.Close() // the lock ends with it

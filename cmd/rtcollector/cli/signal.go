@@ -65,29 +65,60 @@ func UntilSignal(exit func(code int), reloads *Reloads) context.Context {
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	startedOnTerminal := hasTerminal()
-	go func() {
-		first := <-signals
-		for first == syscall.SIGHUP && (!startedOnTerminal || hasTerminal()) && reloads.Request("signal: hangup") {
-			if startedOnTerminal { // some shells send it to their jobs just before the terminal goes away
-				time.AfterFunc(hangupTime, func() {
-					if !hasTerminal() {
-						signals <- syscall.SIGHUP
-					}
-				})
-			}
-			first = <-signals
-		}
-		cancel(fmt.Errorf("signal: %v", first))
-		began := time.Now()
-		for s := range signals {
-			isLateReload := s == syscall.SIGHUP && !startedOnTerminal
-			if time.Since(began) > repeatWindow && !isLateReload {
-				exit(ExitInterrupted)
-			}
-		}
-	}()
+	h := &signalHandler{
+		signals: signals, startedOnTerminal: hasTerminal(), hasTerminal: hasTerminal, reloads: reloads, stop: cancel, exit: exit,
+	}
+	go h.run()
 	return ctx
+}
+
+// signalHandler decides what signals mean: reload, stop, or end at once.
+type signalHandler struct {
+	signals           <-chan os.Signal
+	startedOnTerminal bool
+	hasTerminal       func() bool // now
+	reloads           *Reloads
+	stop              context.CancelCauseFunc
+	exit              func(code int)
+}
+
+// run handles signals until there are no more.
+func (h *signalHandler) run() {
+	first := h.waitForStop()
+	h.stop(fmt.Errorf("signal: %v", first))
+	began := time.Now()
+	for s := range h.signals {
+		if time.Since(began) > repeatWindow && !h.isLate(s, first) {
+			h.exit(ExitInterrupted)
+		}
+	}
+}
+
+// waitForStop returns the first signal that is not a request for a reload.
+func (h *signalHandler) waitForStop() os.Signal {
+	var hangup <-chan time.Time // receives when the terminal must be gone if the SIGHUP before was about that
+	for {
+		select {
+		case s := <-h.signals:
+			isGone := h.startedOnTerminal && !h.hasTerminal()
+			if s != syscall.SIGHUP || isGone || !h.reloads.Request("signal: hangup") {
+				return s
+			}
+			if h.startedOnTerminal { // some shells send it to their jobs just before the terminal goes away
+				hangup = time.After(hangupTime)
+			}
+		case <-hangup:
+			if !h.hasTerminal() {
+				return syscall.SIGHUP
+			}
+		}
+	}
+}
+
+// isLate reports whether a signal during the stop is no wish to end at once: a service is asked to reload too late, or the shell and the kernel
+// both tell that the terminal goes away.
+func (h *signalHandler) isLate(s, first os.Signal) bool {
+	return s == syscall.SIGHUP && (!h.startedOnTerminal || first == syscall.SIGHUP)
 }
 
 // hasTerminal reports whether the process has a controlling terminal. Once that is gone, which is what SIGHUP was made for, its name can no

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,53 @@ func TestWatchLinks(t *testing.T) {
 		version(w.dir, n)
 		w.must(os.RemoveAll(filepath.Join(w.dir, fmt.Sprintf("..v%d", n-1))))
 		w.waitForChange("the next version")
+	}
+}
+
+// TestWatchInBusyFolder: other files of the folder are written all the time. A change is noticed, and nothing else is.
+func TestWatchInBusyFolder(t *testing.T) {
+	w := watch(t, func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("0"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var written atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			n := written.Add(1)
+			if err := os.WriteFile(filepath.Join(w.dir, fmt.Sprint("log", n%10)), []byte("x"), 0o600); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+	})
+	for i := range 3 {
+		before := written.Load()
+		servicetest.Until(t, "the folder is busy", func(context.Context) error {
+			if n := written.Load() - before; n < 500 {
+				return fmt.Errorf("%d files are written", n)
+			}
+			return nil
+		})
+		if n := len(w.changes); n > 0 {
+			t.Errorf("%d changes although only other files are written", n)
+		}
+		w.write("config.yaml", fmt.Sprint("change ", i))
+		w.waitForChange("a change in a busy folder")
+	}
+	if n := len(w.changes); n > 0 {
+		t.Errorf("%d more changes", n)
 	}
 }
 
