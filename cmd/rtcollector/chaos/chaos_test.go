@@ -107,7 +107,7 @@ func prepare(t *testing.T, v variant, number int) *actor {
 	address, port, _ := strings.Cut(a.network.Listen, ":")
 	if v.hasWire && isInside() {
 		a.wire = newWire(number)
-		address = a.wire.ours
+		address = a.wire.ours()
 		a.network.Stop()
 		a.network.Listen = "0.0.0.0:" + port // also while there is no interface with the address
 		a.stage.start(t)
@@ -116,7 +116,7 @@ func prepare(t *testing.T, v variant, number int) *actor {
 		a.disk = newVolume(t)
 		settings += "buffer: {memory: 4000, disk: {path: " + a.disk.folder + "/buffer, max_size: 40MiB}}\n"
 	}
-	server := fmt.Sprintf("host: %s, port: %s%s", address, port, tls)
+	server := fmt.Sprintf("host: %s, port: %s, connect_timeout: 2s, timeout: 2s%s", address, port, tls) // shorter than the faults
 	yaml := configuration(interval, settings, "{redistimeseries: {"+server+"}}, {redissearch: {"+server+", storage: hash}}")
 	life := int64(0)
 	a.startAgent = func(t *testing.T) {

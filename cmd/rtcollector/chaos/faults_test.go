@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -71,13 +72,18 @@ func serverFaults() []fault {
 	between := func(key string, low, high int) func(*rand.Rand) map[string]int {
 		return func(r *rand.Rand) map[string]int { return map[string]int{key: low + r.IntN(high-low)} }
 	}
+	bytes := func(most int) func(*rand.Rand) map[string]int { // often few: what is lost then may be one reply
+		return func(r *rand.Rand) map[string]int {
+			return map[string]int{"bytes": int(math.Pow(float64(most), r.Float64()))}
+		}
+	}
 	return []fault{
 		poison("silence", "timeout", "downstream", func(*rand.Rand) map[string]int { return map[string]int{"timeout": 0} }),
 		poison("slow link", "bandwidth", "upstream", between("rate", 50, 500)),
 		poison("delay", "latency", "downstream", between("latency", 50, 900)),
 		poison("resets by time", "reset_peer", "downstream", between("timeout", 1, 700)),
-		poison("resets of what we send, by bytes", "limit_data", "upstream", between("bytes", 1, 60_000)),
-		poison("resets of what we get, by bytes", "limit_data", "downstream", between("bytes", 1, 20_000)),
+		poison("resets of what we send, by bytes", "limit_data", "upstream", bytes(60_000)),
+		poison("resets of what we get, by bytes", "limit_data", "downstream", bytes(20_000)),
 		poison("small pieces", "slicer", "upstream", func(r *rand.Rand) map[string]int {
 			return map[string]int{"average_size": 20 + r.IntN(500), "size_variation": 10, "delay": 100}
 		}),

@@ -58,11 +58,17 @@ func run(t *testing.T, command string) {
 }
 
 // wire is the network interface between the agent, in a name space of its own, and the server.
-type wire struct{ name, ours, theirs string }
+type wire struct {
+	name, net string // the name of our end, and the first three numbers of all addresses
+	theirs    int    // the last number of the agent's address
+}
 
 func newWire(number int) *wire {
-	return &wire{name: fmt.Sprint("chaos", number), ours: fmt.Sprintf("10.77.%d.1", number), theirs: fmt.Sprintf("10.77.%d.2", number)}
+	return &wire{name: fmt.Sprint("chaos", number), net: fmt.Sprintf("10.77.%d.", number), theirs: 2}
 }
+
+// ours returns the address of the server.
+func (w *wire) ours() string { return w.net + "1" }
 
 // wrapper executes a command in a name space of its own.
 func (*wire) wrapper() []string { return []string{"unshare", "--net"} }
@@ -81,10 +87,10 @@ func (w *wire) connect(t *testing.T, pid int) {
 	})
 	there := "nsenter --net=" + space + " "
 	run(t, fmt.Sprintf("ip link add %s type veth peer name eth0 netns %d", w.name, pid))
-	run(t, there+"ip address add "+w.theirs+"/30 dev eth0")
+	run(t, fmt.Sprintf("%sip address add %s%d/24 dev eth0", there, w.net, w.theirs))
 	run(t, there+"ip link set eth0 up")
 	run(t, there+"ip link set lo up")
-	run(t, "ip address add "+w.ours+"/30 dev "+w.name)
+	run(t, "ip address add "+w.ours()+"/24 dev "+w.name)
 	run(t, "ip link set "+w.name+" up")
 }
 
@@ -98,6 +104,13 @@ func (w *wire) faults() []fault {
 		{"an interface that goes away", func(t *testing.T, s *stage) func() {
 			run(t, "ip link delete "+w.name)
 			return func() { w.connect(t, s.agent.cmd.Process.Pid) }
+		}},
+		{"an interface that goes away, and comes back with another address", func(t *testing.T, s *stage) func() {
+			run(t, "ip link delete "+w.name)
+			return func() {
+				w.theirs = 5 - w.theirs
+				w.connect(t, s.agent.cmd.Process.Pid)
+			}
 		}},
 	}
 }
@@ -138,12 +151,13 @@ func newVolume(t *testing.T) *volume {
 	return v
 }
 
-// faults are what can happen to the disk. It is used in outages only, so each is one, too.
+// faults are what can happen to the disk. It is used in outages only, so each is one, too. What has no room in memory meanwhile is lost, and
+// counted.
 func (v *volume) faults() []fault {
 	return []fault{
 		{"a full disk in an outage", func(t *testing.T, s *stage) func() {
 			s.network.Stop()
-			s.mayLose = true // what has no room in memory
+			s.mayLose = true
 			fill := filepath.Join(v.folder, "fill")
 			if err := writeUntilFull(fill); err != nil {
 				t.Fatal(err)
@@ -157,6 +171,7 @@ func (v *volume) faults() []fault {
 		}},
 		{"a slow disk in an outage", func(t *testing.T, s *stage) func() {
 			s.network.Stop()
+			s.mayLose = true
 			// Another process ends the last pause, so no end of this one leaves the file system frozen. The kernel lets every write wait meanwhile.
 			const pauses = "for i in 1 2 3 4; do fsfreeze --freeze $1; sleep 0.4; fsfreeze --unfreeze $1; sleep 0.1; done"
 			cmd := exec.Command("sh", "-c", pauses, "pauses", v.folder)
