@@ -24,7 +24,7 @@ const (
 	interval = 250 * time.Millisecond
 
 	// roundTime is how long faults happen before the ledger is compared.
-	roundTime = 40 * time.Second
+	roundTime = 35 * time.Second
 )
 
 // variant is a way to configure an agent.

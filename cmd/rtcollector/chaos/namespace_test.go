@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,16 +60,16 @@ func run(t *testing.T, command string) {
 
 // wire is the network interface between the agent, in a name space of its own, and the server.
 type wire struct {
-	name, net string // the name of our end, and the first three numbers of all addresses
-	theirs    int    // the last number of the agent's address
+	name, prefix string // the name of our end, and the first three numbers of all addresses
+	theirs       int    // the last number of the agent's address
 }
 
 func newWire(number int) *wire {
-	return &wire{name: fmt.Sprint("chaos", number), net: fmt.Sprintf("10.77.%d.", number), theirs: 2}
+	return &wire{name: fmt.Sprint("chaos", number), prefix: fmt.Sprintf("10.77.%d.", number), theirs: 2}
 }
 
 // ours returns the address of the server.
-func (w *wire) ours() string { return w.net + "1" }
+func (w *wire) ours() string { return w.prefix + "1" }
 
 // wrapper executes a command in a name space of its own.
 func (*wire) wrapper() []string { return []string{"unshare", "--net"} }
@@ -85,13 +86,26 @@ func (w *wire) connect(t *testing.T, pid int) {
 		}
 		return err
 	})
+	w.remove(t)
 	there := "nsenter --net=" + space + " "
 	run(t, fmt.Sprintf("ip link add %s type veth peer name eth0 netns %d", w.name, pid))
-	run(t, fmt.Sprintf("%sip address add %s%d/24 dev eth0", there, w.net, w.theirs))
+	run(t, fmt.Sprintf("%sip address add %s%d/24 dev eth0", there, w.prefix, w.theirs))
 	run(t, there+"ip link set eth0 up")
 	run(t, there+"ip link set lo up")
 	run(t, "ip address add "+w.ours()+"/24 dev "+w.name)
 	run(t, "ip link set "+w.name+" up")
+}
+
+// remove removes the pair of interfaces. That of an agent that was killed goes away by itself, but only after a moment.
+func (w *wire) remove(t *testing.T) {
+	t.Helper()
+	servicetest.Until(t, w.name+" is gone", func(ctx context.Context) error {
+		if _, err := net.InterfaceByName(w.name); err != nil {
+			return nil
+		}
+		out, err := exec.CommandContext(ctx, "ip", "link", "delete", w.name).CombinedOutput()
+		return fmt.Errorf("it is there: %v: %s", err, out)
+	})
 }
 
 // faults are what can happen to the interface.
@@ -102,11 +116,11 @@ func (w *wire) faults() []fault {
 			return func() { run(t, "ip link set "+w.name+" up") }
 		}},
 		{"an interface that goes away", func(t *testing.T, s *stage) func() {
-			run(t, "ip link delete "+w.name)
+			w.remove(t)
 			return func() { w.connect(t, s.agent.cmd.Process.Pid) }
 		}},
 		{"an interface that goes away, and comes back with another address", func(t *testing.T, s *stage) func() {
-			run(t, "ip link delete "+w.name)
+			w.remove(t)
 			return func() {
 				w.theirs = 5 - w.theirs
 				w.connect(t, s.agent.cmd.Process.Pid)

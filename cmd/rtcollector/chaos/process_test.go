@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"context"
 	"encoding/gob"
 	"encoding/json"
 	"errors"
@@ -12,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // process is an agent as a process of its own, which can be killed.
@@ -138,16 +135,28 @@ func (x *process) stop(t *testing.T) {
 	}
 }
 
+// patience is the longest time to wait for a state. After many failures an output pauses for half a minute, and then it may meet a connection
+// that is dead.
+const patience = 2 * time.Minute
+
 // await waits for a state of the process.
 func (x *process) await(t *testing.T, what string, f func(state) error) {
 	t.Helper()
-	servicetest.Until(t, what, func(ctx context.Context) error {
+	deadline := time.After(patience)
+	for {
 		s, err := x.state()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return f(s)
-	})
+		if err = f(s); err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("waited %v until %s: %v", patience, what, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // processFaults are the faults of the agent itself.
