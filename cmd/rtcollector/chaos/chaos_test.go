@@ -73,7 +73,7 @@ func TestChaos(t *testing.T) {
 				t.Skip("no such fault here")
 			}
 			a.startAgent(t)
-			for range 1 + int(*campaign/roundTime) {
+			for begin, isFirst := time.Now(), true; isFirst || time.Since(begin) < *campaign; isFirst = false {
 				a.suffer(t, roundTime)
 				a.mayLose = a.mayLose || v.mayLose
 				if lost := a.settle(t); lost != (tally{}) && !a.mayLose {
