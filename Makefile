@@ -82,8 +82,9 @@ fuzz: ## Fuzz every parser for FUZZTIME (60s)
 	  done; \
 	done
 
-chaos: ## Run the agent against a failing server, for CHAOS (0: a round of about a minute; 3h): every sample is written or counted as lost
-	@race=$$(.ci/race) && go test $$race -count=1 -timeout $(if $(CHAOS),0,20m) -v ./cmd/rtcollector/chaos -run TestChaos -chaos.for $(or $(CHAOS),0)
+chaos: ## Run the agent against a failing server and kill it, for CHAOS (0: about a minute; 3h; SEED repeats): every sample is written or counted as lost
+	@race=$$(.ci/race) && go test $$race -count=1 -timeout $(if $(CHAOS),0,20m) -v ./cmd/rtcollector/chaos -run TestChaos -parallel 3 \
+	  -chaos.for $(or $(CHAOS),0) -chaos.seed $(or $(SEED),0) -chaos.only '$(ONLY)'
 
 soak: ## Run the agent while everything comes and goes, for SOAK (1h): memory, descriptors and goroutines stay flat (needs root)
 	@servers=$$(.ci/servers) && PATH="$${servers:+$$servers:}$$PATH" && export PATH && \

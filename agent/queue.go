@@ -157,8 +157,8 @@ func (q *outputQueue[T]) drop(items []T, consequence string) {
 	if n == 0 {
 		return
 	}
+	q.stats.Dropped.Add(int64(n)) // first, so that whoever sees an empty queue also sees what it lost
 	q.fill.Count.Add(int64(-n))
-	q.stats.Dropped.Add(int64(n))
 	q.warnFull(consequence)
 }
 

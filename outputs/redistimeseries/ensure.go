@@ -287,11 +287,13 @@ func (w *Writer) refuse(t *target, e *entry) {
 }
 
 // judgeUncreated decides about series that could not be created, once the other samples are sent. If the server accepted
-// some of those, it refuses new series only: it is full for them, or the user may not create them. Then their samples are
-// rejected. Otherwise the refusal is returned, and everything is written again. The nodes of a cluster do not speak for each
+// some of those, either its state has changed since it refused the series, such as after loading, or it refuses new series only: it is
+// full for them, or the user may not create them. So it is asked once more. If it refuses the series again, their samples are
+// rejected. If it accepts no samples, the refusal is returned, and everything is written again. The nodes of a cluster do not speak for each
 // other, so there everything is always written again.
 func (w *Writer) judgeUncreated() error {
 	accepts := w.samples.anyAccepted()
+	w.askAgain = false
 	switch {
 	case len(w.uncreated) == 0:
 		if accepts {
@@ -300,6 +302,9 @@ func (w *Writer) judgeUncreated() error {
 		return nil
 	case !accepts || w.client.Clustered:
 		return redisconn.ServerError(w.uncreated[0].refusal)
+	case !w.askedAgain:
+		w.askAgain, w.askedAgain = true, true
+		return nil
 	}
 	for _, t := range w.uncreated {
 		for _, e := range t.entries {

@@ -104,6 +104,8 @@ type Writer struct {
 	uncreated  []*target
 	expiries   []expiry
 	progressed bool // the write created series, whatever became of its samples
+	askAgain   bool // the server accepts samples, but refused series before; see judgeUncreated
+	askedAgain bool // that was so
 
 	// State from write to write.
 	commandSize        commandSize

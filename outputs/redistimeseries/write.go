@@ -78,7 +78,7 @@ func (w *Writer) begin(batches []*telemetry.Batch) {
 	own := len(w.batches)
 	w.batches = append(w.batches, batches...)
 	w.samples.reset(w.batches, own)
-	w.progressed = false
+	w.progressed, w.askAgain, w.askedAgain = false, false, false
 }
 
 // release drops the references to what was written, so that the batches can be freed.
@@ -89,8 +89,8 @@ func (w *Writer) release() {
 	clear(w.uncreated)
 }
 
-// write creates missing series and sends the samples. It starts again for the samples whose series vanished, or whose slot
-// moved to another node of the cluster.
+// write creates missing series and sends the samples. It starts again for the samples whose series vanished, whose slot
+// moved to another node of the cluster, or whose series may have been refused by a server that was in another state a moment ago.
 func (w *Writer) write(ctx context.Context) error {
 	vanished, route := false, toOwner
 	for i := range attempts {
@@ -110,6 +110,7 @@ func (w *Writer) write(ctx context.Context) error {
 		case series > 0:
 			vanished = true
 			w.reportGone(ctx, series)
+		case w.askAgain:
 		default:
 			w.vanished = vanished
 			return nil

@@ -1,24 +1,32 @@
 package chaos
 
 import (
+	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 )
 
-// stage is where faults happen: a server, and the network in front of it.
+// stage is where faults happen: an agent, a server, and the network between them.
 type stage struct {
-	server  *embedded.Server
-	client  *redis.Client // around the network
+	node            // the server
+	replica node    // takes over when the server fails
+	front   *front  // in front of the server; nil: there is none
+	wire    *wire   // the interface of the network; nil: it has none of its own
+	disk    *volume // where the agent has its buffer; nil: in memory only
+
 	network *redistest.Network
+	agent   *process
 	ledger  *ledger
 	random  *rand.Rand
+
+	startAgent func(t *testing.T)
+	lost       tally // counted as lost by agents that were killed
+	mayLose    bool  // a fault was one in which something may be counted as lost
 }
 
 // fault is something that goes wrong for a while. It returns what ends it.
@@ -43,23 +51,45 @@ func refusal(name, text string) fault {
 	}}
 }
 
-// faults are all that a campaign chooses from.
-func faults() []fault {
+// faults are all that can happen on this stage, without those that the campaign leaves out.
+func (s *stage) faults() []fault {
+	all := append(serverFaults(), processFaults()...)
+	if s.front != nil {
+		all = append(all, fault{"an expired certificate", expire})
+	}
+	if s.wire != nil {
+		all = append(all, s.wire.faults()...)
+	}
+	if s.disk != nil && s.disk.isMounted {
+		all = append(all, s.disk.faults()...)
+	}
+	chosen := regexp.MustCompile(*only)
+	return slices.DeleteFunc(all, func(f fault) bool { return !chosen.MatchString(f.name) })
+}
+
+// serverFaults are the faults of the server and of the network.
+func serverFaults() []fault {
 	between := func(key string, low, high int) func(*rand.Rand) map[string]int {
 		return func(r *rand.Rand) map[string]int { return map[string]int{key: low + r.IntN(high-low)} }
+	}
+	bytes := func(most int) func(*rand.Rand) map[string]int { // often few: what is lost then may be one reply
+		return func(r *rand.Rand) map[string]int {
+			return map[string]int{"bytes": int(math.Pow(float64(most), r.Float64()))}
+		}
 	}
 	return []fault{
 		poison("silence", "timeout", "downstream", func(*rand.Rand) map[string]int { return map[string]int{"timeout": 0} }),
 		poison("slow link", "bandwidth", "upstream", between("rate", 50, 500)),
 		poison("delay", "latency", "downstream", between("latency", 50, 900)),
 		poison("resets by time", "reset_peer", "downstream", between("timeout", 1, 700)),
-		poison("resets of what we send, by bytes", "limit_data", "upstream", between("bytes", 1, 60_000)),
-		poison("resets of what we get, by bytes", "limit_data", "downstream", between("bytes", 1, 20_000)),
+		poison("resets of what we send, by bytes", "limit_data", "upstream", bytes(60_000)),
+		poison("resets of what we get, by bytes", "limit_data", "downstream", bytes(20_000)),
 		poison("small pieces", "slicer", "upstream", func(r *rand.Rand) map[string]int {
 			return map[string]int{"average_size": 20 + r.IntN(500), "size_variation": 10, "delay": 100}
 		}),
 		refusal("full memory", "OOM command not allowed when used memory > 'maxmemory'."),
-		refusal("failover to a replica", "READONLY You can't write against a read only replica."),
+		refusal("demoted to a replica for a while", "READONLY You can't write against a read only replica."),
+		{"failover", failover},
 		refusal("loading", "LOADING Redis is loading the dataset in memory"),
 		refusal("changed rights", "NOPERM this user has no permissions to run the 'ts.madd' command"),
 		{"killed, and back with its memory", func(t *testing.T, s *stage) func() {
@@ -79,7 +109,7 @@ func faults() []fault {
 			s.start(t)
 			return func() {
 				s.network.Stop()
-				s.network.Upstream = s.server.Addr()
+				s.network.Upstream = s.address()
 				s.start(t)
 			}
 		}},
@@ -135,7 +165,26 @@ func (s *stage) evict(t *testing.T) {
 	}
 }
 
-// pick draws a fault and how long it lasts.
-func (s *stage) pick(all []fault) (fault, time.Duration) {
-	return all[s.random.IntN(len(all))], time.Duration(200+s.random.IntN(3000)) * time.Millisecond
+// address returns where the server is, without the network.
+func (s *stage) address() string {
+	if s.front != nil {
+		return s.front.addr
+	}
+	return s.server.Addr()
+}
+
+// deal returns the faults in another order.
+func (s *stage) deal() []fault {
+	all := s.faults()
+	s.random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// pass lets time pass: what the campaign is made of.
+func (s *stage) pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-time.After(d):
+	case <-t.Context().Done():
+	}
 }

@@ -3,60 +3,102 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
-	"github.com/rtcollector/rtcollector/internal/tskey"
-	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// point is a series at a time.
+// point is a series at a time, or an event.
 type point struct {
-	series string // its labels as they are written, in canonical form
-	ms     int64
+	series string // its labels as they are written, in canonical form; "": an event
+	ms     int64  // or the number of the event
 }
 
-// ledger knows every sample that was gathered, and every sample that the server had before it lost its memory.
-type ledger struct {
-	isClosed atomic.Bool // inputs gather nothing, so that what is written can be compared
+func (p point) String() string {
+	if p.series == "" {
+		return fmt.Sprintf("event %d", p.ms)
+	}
+	return fmt.Sprintf("%s at %d", strings.ReplaceAll(p.series, "\x00", "="), p.ms)
+}
 
+// entry is what was gathered for a point. The value of an event is 1: how often it is on the server.
+type entry struct {
+	value float64
+	page  *receipt
+}
+
+// receipt is what is known of the points of one gather.
+type receipt struct {
+	at     time.Time // when the gather was reported
+	isSafe bool      // it has left the memory of the agent
+	isTorn bool      // it was in the memory of an agent that was killed: what it gathered may be missing
+}
+
+// ledger knows everything that was gathered, and everything that the server had before it lost its memory.
+type ledger struct {
 	mu       sync.Mutex
-	gathered map[point]float64
-	gone     map[point]bool // samples that the server had when it was emptied
-	names    map[*telemetry.Series]string
+	gathered map[point]entry
+	gone     map[point]bool     // what the server had when it was emptied
+	inMemory map[int64]*receipt // the gathers that may be in the memory of the agent, by number
+	safe     time.Time          // when the last gather was reported that is safe
 }
 
 func newLedger() *ledger {
-	return &ledger{gathered: map[point]float64{}, gone: map[point]bool{}, names: map[*telemetry.Series]string{}}
+	return &ledger{gathered: map[point]entry{}, gone: map[point]bool{}, inMemory: map[int64]*receipt{}}
 }
 
-// enter notes the samples of a batch.
-func (l *ledger) enter(b *telemetry.Batch) {
+// enter notes what was gathered. Names are those of the series.
+func (l *ledger) enter(g *gather, names []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range b.Len() {
-		s, ms, v := b.Sample(i)
-		name, isKnown := l.names[s]
-		if !isKnown {
-			name = canonical(tskey.Labels(s))
-			l.names[s] = name
-		}
-		l.gathered[point{name, ms}] = v
+	r := &receipt{at: time.Now()}
+	l.inMemory[g.Number] = r
+	for _, s := range g.Samples {
+		l.gathered[point{names[s.Series], s.Ms}] = entry{s.Value, r}
+	}
+	for _, number := range g.Events {
+		l.gathered[point{ms: number}] = entry{1, r}
 	}
 }
 
-func canonical(labels []telemetry.Label) string {
-	labels = slices.Clone(labels)
-	slices.SortFunc(labels, func(a, b telemetry.Label) int { return strings.Compare(a.Key, b.Key) })
-	return tskey.Canonical(labels)
+// secure notes that gathers have left the memory of the agent.
+func (l *ledger) secure(numbers []int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range numbers {
+		r := l.inMemory[n]
+		r.isSafe = true
+		if r.at.After(l.safe) {
+			l.safe = r.at
+		}
+		delete(l.inMemory, n)
+	}
+}
+
+// lastSafe returns when the last gather was reported that is safe.
+func (l *ledger) lastSafe() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.safe
+}
+
+// tear notes that the agent was killed. It returns how many gathers were in its memory, and how long ago the first of them was reported.
+func (l *ledger) tear() (gathers int, oldest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	gathers = len(l.inMemory)
+	for _, r := range l.inMemory {
+		r.isTorn = true
+		oldest = max(oldest, time.Since(r.at))
+	}
+	clear(l.inMemory)
+	return gathers, oldest
 }
 
 // loses notes what a server has that is about to lose it.
@@ -68,81 +110,53 @@ func (l *ledger) loses(written map[point]float64) {
 	}
 }
 
-// settle compares the ledger with what the server has, when nothing waits to be written, and begins a new page, for an empty server. Lost is how many samples
-// the agent counted as dropped or rejected since the last time.
-func (l *ledger) settle(t *testing.T, written map[point]float64, lost int64) {
+// settle compares the ledger with what the server has, when nothing waits to be written, and begins a new page, for an empty server. Lost is
+// how much the agent counted as dropped or rejected since the last time.
+func (l *ledger) settle(t *testing.T, written map[point]float64, lost tally) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	missing, wrong, invented := 0, 0, 0
-	for p, v := range l.gathered {
+	var missing tally
+	torn, wrong, invented := 0, 0, 0
+	for p, e := range l.gathered {
 		got, isThere := written[p]
 		switch {
-		case !isThere && !l.gone[p]:
-			if missing++; missing <= 5 {
-				t.Logf("missing: %s at %d", strings.ReplaceAll(p.series, "\x00", "="), p.ms)
+		case isThere && got != e.value:
+			if wrong++; wrong <= 5 {
+				t.Logf("wrong: %v is %v instead of %v", p, got, e.value)
 			}
-		case isThere && got != v:
-			wrong++
+		case isThere || l.gone[p]:
+		case e.page.isTorn:
+			torn++
+		default:
+			if p.series == "" {
+				missing.Events++
+			} else {
+				missing.Samples++
+			}
+			if missing.Samples+missing.Events <= 5 && lost == (tally{}) {
+				t.Logf("missing: %v", p)
+			}
 		}
 	}
 	for p := range written {
 		if _, isKnown := l.gathered[p]; !isKnown && !l.gone[p] {
 			if invented++; invented <= 5 {
-				t.Logf("invented: %s at %d", strings.ReplaceAll(p.series, "\x00", "="), p.ms)
+				t.Logf("invented: %v", p)
 			}
 		}
 	}
-	t.Logf("%d samples gathered, %d on the server, %d on it before it was emptied, %d missing, %d counted as lost", len(l.gathered), len(written), len(l.gone), missing, lost)
+	t.Logf("%d samples and events gathered, %d on the server, %d on it before it was emptied, %d were in memory of an agent that was killed; missing %+v, counted as lost %+v",
+		len(l.gathered), len(written), len(l.gone), torn, missing, lost)
 	// A sample whose reply was lost may be on the server and be dropped afterwards: more may be counted than are missing, but never fewer.
-	if int64(missing) > lost || wrong > 0 || invented > 0 {
-		t.Errorf("%d samples are missing and %d are counted as lost; %d have a wrong value; %d were never gathered", missing, lost, wrong, invented)
+	if missing.Samples > lost.Samples || missing.Events > lost.Events || wrong > 0 || invented > 0 {
+		t.Errorf("missing %+v, and counted as lost %+v; %d have a wrong value; %d were never gathered", missing, lost, wrong, invented)
 	}
 	clear(l.gathered)
 	clear(l.gone)
 }
 
-// forgetAll begins a new page without comparing anything.
-func (l *ledger) forgetAll() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	clear(l.gathered)
-	clear(l.names)
-}
-
-// recorder enters what an input gathers into the ledger.
-type recorder struct {
-	plugins.Gatherer
-	ledger *ledger
-}
-
-// Gather implements plugins.Gatherer.
-func (r *recorder) Gather(ctx context.Context, b *telemetry.Batch) error {
-	if r.ledger.isClosed.Load() {
-		return nil
-	}
-	err := r.Gatherer.Gather(ctx, b)
-	r.ledger.enter(b)
-	return err
-}
-
-// Open implements plugins.Opener.
-func (r *recorder) Open(ctx context.Context) error {
-	if o, ok := r.Gatherer.(plugins.Opener); ok {
-		return o.Open(ctx)
-	}
-	return nil
-}
-
-// Close implements io.Closer.
-func (r *recorder) Close() error {
-	if c, ok := r.Gatherer.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
-}
-
-// readAll returns all samples of this host on a server, except those that say that the host is alive.
+// readAll returns all samples of this host on a server, except those that say that the host is alive, and all events of the campaign.
 func readAll(ctx context.Context, c *redis.Client) (map[point]float64, error) {
 	reply, err := c.Do(ctx, "TS.MRANGE", "-", "+", "WITHLABELS", "FILTER", "host="+host, "source!=").Slice()
 	if err != nil {
@@ -165,6 +179,13 @@ func readAll(ctx context.Context, c *redis.Client) (map[point]float64, error) {
 			}
 			all[point{name, fields[0].(int64)}] = v
 		}
+	}
+	events, err := readEvents(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for number, times := range events {
+		all[point{ms: number}] = float64(times)
 	}
 	return all, nil
 }

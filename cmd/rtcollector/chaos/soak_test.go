@@ -6,21 +6,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/embedded/embeddedtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 var soak = flag.Duration("soak.for", 0, "how long TestSoak takes; 0: it is skipped")
-
-// inNamespace tells the test that it is the process 1 of its own name spaces, whose interfaces and processes it may make and end.
-const inNamespace = "RTC_TEST_SOAK"
 
 // TestSoak lets interfaces, processes, connections and series of a page come and go while the agent gathers every 100 ms. After a
 // third of the time, memory, descriptors and goroutines must not grow any more.
@@ -28,7 +25,7 @@ func TestSoak(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("takes minutes: make soak")
 	}
-	if os.Getenv(inNamespace) != "" {
+	if isInside() {
 		soakInside(t)
 		return
 	}
@@ -38,19 +35,11 @@ func TestSoak(t *testing.T) {
 	flags := []string{"--net", "--pid", "--fork", "--mount-proc"}
 	servicetest.RequireNamespaces(t, flags...)
 	servicetest.RequireCommands(t, "iproute2", "ip")
-	cmd := exec.Command("unshare", append(flags, os.Args[0], "-test.run", "^TestSoak$", "-test.v", "-soak.for", soak.String())...)
-	cmd.Env = append(os.Environ(), inNamespace+"=1")
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	runInside(t, flags, *soak+10*time.Minute, "^TestSoak$", "-soak.for", soak.String())
 }
 
 func soakInside(t *testing.T) {
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	run(t, "ip link set lo up")
 	var round atomic.Int64
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for i := range 20 {
@@ -58,7 +47,10 @@ func soakInside(t *testing.T) {
 		}
 	}))
 	t.Cleanup(page.Close)
-	a := start(t, "", agentOptions{interval: 100 * time.Millisecond, retention: 5 * time.Second, inputs: []string{"{prometheus: {url: '" + page.URL + "'}}"}})
+	server, _ := embeddedtest.Start(t, embedded.Config{})
+	address, port, _ := strings.Cut(server.Addr(), ":")
+	runHere(t, configuration(100*time.Millisecond, "", fmt.Sprintf("{redistimeseries: {host: %s, port: %s, retention: 5s}}", address, port),
+		"{prometheus: {url: '"+page.URL+"'}}"), &servicetest.Log{})
 	var warm, worst footprint
 	begin := time.Now()
 	for passed := time.Duration(0); passed < *soak; passed = time.Since(begin) {
@@ -67,8 +59,7 @@ func soakInside(t *testing.T) {
 		if round.Load()%20 != 0 {
 			continue
 		}
-		a.ledger.forgetAll() // it would keep the series alive
-		a.server.FlushAll()  // which is in this process, and keeps the series of what is gone
+		server.FlushAll() // which is in this process, and keeps the series of what is gone
 		now := measure()
 		if passed < *soak/3 {
 			warm = warm.max(now)
@@ -88,15 +79,9 @@ func soakInside(t *testing.T) {
 // comeAndGo makes a pair of interfaces, a process and a connection, and removes them.
 func comeAndGo(t *testing.T, round int64) {
 	t.Helper()
-	run := func(command string) {
-		args := strings.Fields(command)
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", command, err, out)
-		}
-	}
 	name := fmt.Sprintf("soak%d", round)
-	run("ip link add " + name + " type veth peer name " + name + "b")
-	run("ip link set " + name + " up")
+	run(t, "ip link add "+name+" type veth peer name "+name+"b")
+	run(t, "ip link set "+name+" up")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -105,9 +90,9 @@ func comeAndGo(t *testing.T, round int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run("sleep 0.25") // a process that two or three gathers see, with the interface and the connection
+	run(t, "sleep 0.25") // a process that two or three gathers see, with the interface and the connection
 	_, _ = c.Close(), l.Close()
-	run("ip link delete " + name)
+	run(t, "ip link delete "+name)
 }
 
 // footprint is what this process holds.
