@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,13 +44,14 @@ func openTerminal(t *testing.T, width, height int) (pty, tty *os.File) {
 		t.Skipf("no terminals here: %v", err)
 	}
 	t.Cleanup(func() { _ = pty.Close() })
-	if err := unix.IoctlSetPointerInt(int(pty.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(pty.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := 0
+	control(t, pty, func(fd int) error {
+		if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+			return err
+		}
+		n, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
+		return err
+	})
 	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +63,21 @@ func openTerminal(t *testing.T, width, height int) (pty, tty *os.File) {
 
 func resizeTerminal(t *testing.T, pty *os.File, width, height int) {
 	t.Helper()
-	if err := unix.IoctlSetWinsize(int(pty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(height), Col: uint16(width)}); err != nil {
+	control(t, pty, func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(height), Col: uint16(width)})
+	})
+}
+
+// control calls f with the descriptor of a file. File.Fd would let reads block in the kernel, and a file that is being read there stays open
+// after Close: its terminal would not go away.
+func control(t *testing.T, file *os.File, f func(fd int) error) {
+	t.Helper()
+	raw, err := file.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	failure := raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	if err := errors.Join(failure, err); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -101,10 +117,11 @@ func startOnTerminal(t *testing.T, cmd *exec.Cmd, env ...string) *terminalProces
 
 func (d *terminalProcess) termios() *unix.Termios {
 	d.t.Helper()
-	state, err := unix.IoctlGetTermios(int(d.tty.Fd()), unix.TCGETS)
-	if err != nil {
-		d.t.Fatal(err)
-	}
+	var state *unix.Termios
+	control(d.t, d.tty, func(fd int) (err error) {
+		state, err = unix.IoctlGetTermios(fd, unix.TCGETS)
+		return err
+	})
 	return state
 }
 
