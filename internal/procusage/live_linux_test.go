@@ -172,7 +172,8 @@ func TestIOOfShortShells(t *testing.T) {
 			return false
 		}
 		last = total.Counters[WriteBytes]
-		return total.Counters[Starts] >= 2*runs && last >= runs*size
+		// Some virtual machines do not report the ends of a few: see TestManyForks of package bpf.
+		return total.Counters[Starts] >= 2*runs && last >= runs*size*85/100
 	})
 	if last > runs*size*11/10 {
 		t.Errorf("%d bytes were written, want %d", last, runs*size)
