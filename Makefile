@@ -53,9 +53,9 @@ test-machines: ## Run the builds for other processors and Windows, and the parse
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh
 
-vet: ## go vet, also of the packages with code for Windows; for other machines only what the compiler would find
+vet: ## go vet, also for Windows of packages that have other files there; for other machines only what the compiler would find
 	$(STATIC) go vet $(PACKAGES)
-	$(STATIC) GOOS=windows go vet $$(git ls-files '*windows*.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+	$(STATIC) GOOS=windows go vet $$(go list -f '{{if .IgnoredGoFiles}}{{.ImportPath}}{{end}}' ./...)
 	$(STATIC) go run ./internal/tools/typecheck windows/amd64 linux/arm darwin/arm64 freebsd/amd64
 
 format: ## Fail when a file is not formatted

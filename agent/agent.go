@@ -220,6 +220,7 @@ func (a *Agent) startWriter(w *writer, start time.Time) {
 	}
 	w.stats.Condition.Reset() // the output before this one has ended
 	w.ctx, w.cancel = context.WithCancel(r.writes)
+	w.startKeeper(start)
 	r.writers.run(w.id, func() { w.run(start, r.inputsDone) })
 }
 

@@ -181,7 +181,8 @@ func (a *Agent) handOver(old, successor *writer, deadline time.Time) error {
 		}
 	}
 	successor.resizeQueues()
-	return errors.Join(append(a.giveUp(successor.orphans(old)), err)...)
+	lost, _ := a.giveUp(successor.orphans(old))
+	return errors.Join(append(lost, err)...)
 }
 
 // removeWriter waits until an output has written out its queues, for half of the time, and forgets it.
@@ -198,7 +199,8 @@ func (a *Agent) removeWriter(w *writer, deadline time.Time) (errs []error) {
 		}
 		errs = append(errs, err)
 	}
-	errs = append(errs, a.giveUp(w)...)
+	lost, _ := a.giveUp(w.remains())
+	errs = append(errs, lost...)
 	if samples, events := w.stats.SampleDisk.Count.Load(), w.stats.EventDisk.Count.Load(); samples+events > 0 {
 		w.log.Warn("the output was removed; what it could not write is kept on disk: configure it again to write it, or delete its folder",
 			keySamples, samples, "events", events, "folder", a.disk.Path)

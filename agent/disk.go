@@ -208,7 +208,7 @@ func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
 			return nil
 		}
 	}
-	q.log.Error(diskFailed, keyError, err)
+	q.log.Error("the buffer on disk cannot be used, so what is left is lost; check the folder of buffer.disk.path, its rights and free space", keyError, err)
 	return items
 }
 
@@ -285,17 +285,21 @@ func (d *delivery[T]) spillReady() <-chan struct{} {
 	return d.queue.disk.crowded
 }
 
-// startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it, and returns a
-// channel that is closed when it has ended.
-func (w *writer) startKeeper(start time.Time) (stop func() (ended <-chan struct{})) {
-	done := make(chan struct{})
+// keeper stores the queues of an output on the disk, until it is told to stop.
+type keeper struct {
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when it has stopped
+}
+
+// startKeeper starts the keeper of an output that has a disk.
+func (w *writer) startKeeper(start time.Time) {
 	if w.store == nil {
-		close(done)
-		return func() <-chan struct{} { return done }
+		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	w.keeper = &keeper{cancel, make(chan struct{})}
 	go func() {
-		defer close(done)
+		defer close(w.keeper.ended)
 		if w.after != nil {
 			select {
 			case <-w.after:
@@ -305,10 +309,17 @@ func (w *writer) startKeeper(start time.Time) (stop func() (ended <-chan struct{
 		}
 		w.keepOnDisk(ctx, start)
 	}()
-	return func() <-chan struct{} {
-		cancel()
-		return done
+}
+
+// stop tells the keeper to stop. It returns a channel that is closed when it has. A nil keeper has.
+func (k *keeper) stop() <-chan struct{} {
+	if k == nil {
+		ended := make(chan struct{})
+		close(ended)
+		return ended
 	}
+	k.cancel()
+	return k.ended
 }
 
 // keepOnDisk feeds the disk at each flush while writes fail: the pauses between attempts, and a write that hangs, are longer than what
@@ -385,61 +396,70 @@ func openStore(c Config) *disk.Store {
 	return disk.NewStore(c.Disk.Path, c.Disk.MaxSize, c.Log)
 }
 
-// lastAppend is how long the disk may take for what is left when an output ends, and before that for what it is doing.
-const lastAppend = 2 * time.Second
+// How long the end of an output waits for what its disk is doing: while the output may write, and when the time for that is over. The end of
+// the agent then waits as long as the first for what is left.
+const (
+	diskPatience     = 2 * time.Second
+	lateDiskPatience = time.Second / 2
+)
 
 // end closes the output when its keeper has ended. It does not wait for a disk that hangs, but a successor does, because it would use the
 // same files: done is closed later.
-func (w *writer) end(keeperEnded <-chan struct{}) {
+func (w *writer) end() {
+	keeperEnded, patience := w.keeper.stop(), diskPatience
+	if w.ctx.Err() != nil {
+		patience = lateDiskPatience
+	}
 	select {
 	case <-keeperEnded:
-	case <-time.After(lastAppend):
-		w.diskHangs.Store(true)
-	}
-	w.close()
-	if !w.diskHangs.Load() {
+		w.close()
 		close(w.done)
-		return
+	case <-time.After(patience):
+		w.close()
+		go func() {
+			<-keeperEnded
+			close(w.done)
+		}()
 	}
-	go func() {
-		<-keeperEnded
-		close(w.done)
-	}()
 }
 
-// giveUp is giveUp of the writer, but does not wait for a disk that hangs.
-func (a *Agent) giveUp(w *writer) []error {
-	if a.store == nil {
-		return w.giveUp()
+// giveUp gives up what an output left in memory. It does not wait long for a disk that hangs.
+func (a *Agent) giveUp(rest remains) (lost []error, hangs bool) {
+	if a.store == nil || rest.isNothing() {
+		return rest.giveUp(), false
 	}
-	lost := make(chan []error, 1)
-	go func() { lost <- w.giveUp() }()
-	if !w.diskHangs.Load() {
-		select {
-		case errs := <-lost:
-			return errs
-		case <-time.After(lastAppend):
-			w.diskHangs.Store(true)
-		}
+	given := make(chan []error, 1)
+	go func() {
+		<-rest.keeper.stop() // it uses the same queues
+		given <- rest.giveUp()
+	}()
+	select {
+	case errs := <-given:
+		return errs, false
+	case <-time.After(diskPatience):
 	}
-	return []error{fmt.Errorf("output %s: the buffer on disk does not answer: what was in memory is lost", w.id)}
+	samples, events := rest.count()
+	if samples+events == 0 {
+		return nil, true
+	}
+	return []error{fmt.Errorf("output %s: the buffer on disk does not answer: %d samples and %d events in memory are lost", rest.id, samples, events)}, true
 }
 
 // giveUpAll gives up all outputs side by side, because each of them may have to wait for the disk, and closes the store.
 func (a *Agent) giveUpAll() (lost []error) {
 	writers := a.router.set().writers
-	errs := make([][]error, len(writers))
+	errs, hangs := make([][]error, len(writers)), make([]bool, len(writers))
 	var all crew.Crew
 	for i, w := range writers {
-		all.Go(func() { errs[i] = a.giveUp(w) })
+		all.Go(func() { errs[i], hangs[i] = a.giveUp(w.remains()) })
 	}
 	all.Wait()
-	hangs := false
-	for _, w := range writers {
-		w.logKept()
-		hangs = hangs || w.diskHangs.Load()
+	for i, w := range writers {
+		if !hangs[i] {
+			w.logKept()
+		}
 	}
-	if a.store != nil && !hangs {
+	if a.store != nil && !slices.Contains(hangs, true) {
 		a.store.Close()
 	}
 	return slices.Concat(errs...)

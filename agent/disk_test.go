@@ -323,6 +323,23 @@ func hangDisk(a *Agent) (hang, release func()) {
 	return func() { hangs.Store(true) }, func() { close(released) }
 }
 
+// checkUnanswered checks that the error of an agent has the given ones, and says of each output how much was in memory when its disk did not
+// answer, and nothing else.
+func checkUnanswered(t *testing.T, w *setup, err error, outputs int, before ...error) {
+	t.Helper()
+	want := before
+	for i := range outputs {
+		n := w.outputStats(i).Samples.Count.Load()
+		if n == 0 {
+			t.Errorf("nothing of output %d is in memory", i)
+		}
+		want = append(want, fmt.Errorf("output %s: the buffer on disk does not answer: %d samples and 0 events in memory are lost", w.cfg.Outputs[i].ID, n))
+	}
+	if err == nil || err.Error() != errors.Join(want...).Error() {
+		t.Errorf("the error is %v\nwant %v", err, errors.Join(want...))
+	}
+}
+
 // stuckServer is a destination whose writes do not return, whatever their context says.
 type stuckServer struct{ released chan struct{} }
 
@@ -333,10 +350,9 @@ func (s *stuckServer) WriteMetrics(context.Context, []*telemetry.Batch) error {
 	return errors.New("broken pipe")
 }
 
-// A disk that hangs delays the end of the agent by two seconds, however many outputs there are: where it hangs while outputs fail, and where
+// A disk that hangs delays the end of the agent by four seconds at most, however many outputs there are: where it hangs while outputs fail, and where
 // it hangs only when it gets what is left.
 func TestStopDoesNotWaitForADiskThatHangs(t *testing.T) {
-	const lost = "the buffer on disk does not answer: what was in memory is lost"
 	t.Run("while outputs fail", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newSetup()
@@ -352,12 +368,10 @@ func TestStopDoesNotWaitForADiskThatHangs(t *testing.T) {
 			defer stop()
 			begin := time.Now()
 			err := a.Run(ctx)
-			if took := time.Since(begin) - time.Minute; took > lastAppend+time.Second {
+			if took := time.Since(begin) - time.Minute; took > 2*diskPatience+time.Second {
 				t.Errorf("the stop took %v", took)
 			}
-			if err == nil || strings.Count(err.Error(), lost) != 3 {
-				t.Errorf("the error is %v", err)
-			}
+			checkUnanswered(t, w, err, 3)
 			release()
 			synctest.Wait() // for what used the folder
 		})
@@ -377,12 +391,10 @@ func TestStopDoesNotWaitForADiskThatHangs(t *testing.T) {
 			defer stop()
 			begin := time.Now()
 			err := a.Run(ctx)
-			if took := time.Since(begin) - time.Minute - w.cfg.Grace; took > time.Second+lastAppend { // a second for the outputs
+			if took := time.Since(begin) - time.Minute - w.cfg.Grace; took > time.Second+diskPatience { // a second for the outputs
 				t.Errorf("the stop took %v longer than the grace", took)
 			}
-			if err == nil || strings.Count(err.Error(), lost) != 3 {
-				t.Errorf("the error is %v", err)
-			}
+			checkUnanswered(t, w, err, 3, &StuckError{keyOutput, "redis#0"}, &StuckError{keyOutput, "redis#1"}, &StuckError{keyOutput, "redis#2"})
 			release()
 			close(s.released)
 			synctest.Wait()
@@ -415,11 +427,12 @@ func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
 		c.Outputs = []Output{{ID: "redis", Settings: "samples only", Build: buildOutput(&fakeServer{})}}
 		begin := time.Now()
 		err := a.Apply(c)
-		if took := time.Since(begin); took > w.cfg.Grace+lastAppend {
+		if took := time.Since(begin); took > w.cfg.Grace+diskPatience {
 			t.Errorf("it took %v", took)
 		}
-		if err == nil || !strings.Contains(err.Error(), "the buffer on disk does not answer") {
-			t.Errorf("the error is %v", err)
+		if n := w.outputStats(0).Events.Count.Load(); n == 0 || err == nil ||
+			!strings.Contains(err.Error(), fmt.Sprintf("output redis: the buffer on disk does not answer: 0 samples and %d events in memory are lost", n)) {
+			t.Errorf("%d events are in memory, the error is %v", n, err)
 		}
 		release()
 		stop()
@@ -427,6 +440,67 @@ func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait() // for what used the folder
+	})
+}
+
+// A disk that hung for a while at the end, and answers again before the other outputs have ended, still gets what is left. An output that left
+// nothing loses nothing.
+func TestDiskAnswersAgainBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, slow := newSetup(), &stuckServer{make(chan struct{})}
+		useDisk(t, w)
+		w.addInput("a", time.Second, nil)
+		w.addOutput("away", &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+		w.addOutput("slow", slow)
+		w.addOutput("works", &fakeServer{})
+		a := newAgent(w.cfg)
+		hang, release := hangDisk(a)
+		time.AfterFunc(30*time.Second, hang)
+		time.AfterFunc(time.Minute+3*time.Second, release)                         // a second after the keeper of the first output was given up
+		time.AfterFunc(time.Minute+4*time.Second, func() { close(slow.released) }) // the agent has to wait for this one meanwhile
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		for i := range 3 {
+			stats := w.outputStats(i)
+			if n, left := stats.Written.Load()+stats.SampleDisk.Count.Load(), stats.Samples.Count.Load(); n < 60 || left != 0 || stats.Dropped.Load() != 0 {
+				t.Errorf("output %d has written or stored %d samples, %d are in memory, %d dropped", i, n, left, stats.Dropped.Load())
+			}
+		}
+	})
+}
+
+// A reload that replaces an output while its disk hangs loses nothing: its successor has the queue.
+func TestSuccessorHasWhatADiskThatHangsDoesNotTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis", &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+		a := newAgent(w.cfg)
+		hang, release := hangDisk(a)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		hang()
+		time.Sleep(30 * time.Second)
+		time.AfterFunc(3*time.Second, release) // after the old output was given up, and before Apply gives up
+		c, successor := w.cfg, &fakeServer{}
+		c.Outputs = []Output{{ID: "redis", Settings: "another", Build: buildOutput(successor)}}
+		if err := a.Apply(c); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(30 * time.Second)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if stats := w.outputStats(0); len(successor.writeCounts) < 90 || stats.Dropped.Load() != 0 {
+			t.Errorf("%d samples are written, %d dropped", len(successor.writeCounts), stats.Dropped.Load())
+		}
 	})
 }
 
@@ -450,7 +524,7 @@ func TestRestIsStoredBesideADamagedFile(t *testing.T) {
 		}
 		out := a.router.set().writers[0]
 		out.samples.queue.add(t.Context(), b, plugins.Block)
-		if errs := a.giveUp(out); (len(errs) > 0) != (lost > 0) {
+		if errs, _ := a.giveUp(out.remains()); (len(errs) > 0) != (lost > 0) {
 			t.Errorf("after %d failures: %v", failures, errs)
 		}
 		a.store.Close()

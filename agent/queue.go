@@ -167,8 +167,8 @@ func (q *outputQueue[T]) drop(items []T, consequence string) {
 func (q *outputQueue[T]) close() (lost int) {
 	items := q.items.Close()
 	lost = q.countAll(q.keepRest(items))
+	q.stats.Dropped.Add(int64(lost)) // first, as in drop
 	q.fill.Count.Add(int64(-q.countAll(items)))
-	q.stats.Dropped.Add(int64(lost))
 	q.updateSize()
 	return lost
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer/disk"
@@ -56,10 +55,9 @@ type writer struct {
 	// Set before run is called.
 	ctx    context.Context // done when writes must end
 	cancel context.CancelFunc
+	keeper *keeper       // nil: there is no disk
 	drain  chan struct{} // closed when the output is removed: what is in the queues is written, then run returns
 	done   chan struct{} // closed when the output is closed and the keeper has ended
-
-	diskHangs atomic.Bool // the output has ended, or was given up, without waiting for the disk
 }
 
 // newWriter returns the writer of an output. It continues with the queues and statistics of previous, the writer of the
@@ -165,8 +163,7 @@ func (s *eventScratch) release() {
 // failure, and at any time while the disk holds a backlog. When inputsDone or w.drain is closed, it writes out the rest and ends. The end
 // of w.ctx cuts that short.
 func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
-	stopKeeper := w.startKeeper(start)
-	defer func() { w.end(stopKeeper()) }()
+	defer w.end()
 	due := newSchedule(start, w.limits.Flush, w.lag)
 	retryIn := w.attempt(w.ctx, nil)
 	for w.wait(retryIn, &due, inputsDone) {
@@ -323,29 +320,51 @@ func (w *writer) resizeQueues() {
 	}
 }
 
-// orphans returns what has the queue of a kind of data that the previous output took and this one does not take.
-func (w *writer) orphans(previous *writer) *writer {
-	orphans := &writer{id: w.id}
-	orphans.diskHangs.Store(previous.diskHangs.Load())
-	if w.samples == nil {
-		orphans.samples = previous.samples
-	}
-	if w.events == nil {
-		orphans.events = previous.events
-	}
-	return orphans
+// remains is what an output leaves in its queues.
+type remains struct {
+	id      string
+	keeper  *keeper                     // that stores the same queues, and is stopped first
+	samples *delivery[*telemetry.Batch] // nil: nothing of this kind
+	events  *delivery[eventList]
 }
 
-// giveUp stores what is still in the queues on the disk. It returns how much is lost, for people.
-func (w *writer) giveUp() (lost []error) {
+func (w *writer) remains() remains { return remains{w.id, w.keeper, w.samples, w.events} }
+
+// orphans returns what a previous output left of a kind of data that this one does not take.
+func (w *writer) orphans(previous *writer) remains {
+	rest := previous.remains()
 	if w.samples != nil {
-		if n := w.samples.queue.close(); n > 0 {
-			lost = append(lost, fmt.Errorf("output %s: %d samples were still buffered and are lost", w.id, n))
-		}
+		rest.samples = nil
 	}
 	if w.events != nil {
-		if n := w.events.queue.close(); n > 0 {
-			lost = append(lost, fmt.Errorf("output %s: %d events were still buffered and are lost", w.id, n))
+		rest.events = nil
+	}
+	return rest
+}
+
+func (r remains) isNothing() bool { return r.samples == nil && r.events == nil }
+
+// count returns how much is in memory, also of what is being written or stored.
+func (r remains) count() (samples, events int64) {
+	if r.samples != nil {
+		samples = r.samples.queue.fill.Count.Load()
+	}
+	if r.events != nil {
+		events = r.events.queue.fill.Count.Load()
+	}
+	return samples, events
+}
+
+// giveUp stores what is in the queues on the disk. It returns how much is lost, for people.
+func (r remains) giveUp() (lost []error) {
+	if r.samples != nil {
+		if n := r.samples.queue.close(); n > 0 {
+			lost = append(lost, fmt.Errorf("output %s: %d samples were still buffered and are lost", r.id, n))
+		}
+	}
+	if r.events != nil {
+		if n := r.events.queue.close(); n > 0 {
+			lost = append(lost, fmt.Errorf("output %s: %d events were still buffered and are lost", r.id, n))
 		}
 	}
 	return lost

@@ -99,10 +99,6 @@ func (c *Config) Name(ctx context.Context, store secret.Resolver) (string, error
 	return a.addr, err
 }
 
-// clientBuffer is the size of the client's buffers for each connection, in bytes. It has 32 KiB by default; what is written in bulk goes
-// through a [Pipe], which has its own.
-const clientBuffer = 8 << 10
-
 // options returns the options that all connections have in common.
 func options(c *Config) *redis.Options {
 	patience := c.ConnectTimeout.D() * 3 // connection, proxy, handshake
@@ -122,8 +118,6 @@ func options(c *Config) *redis.Options {
 		DialerRetries:            1,
 		PoolSize:                 poolSize,
 		PipelinePoolSize:         -1,
-		ReadBufferSize:           clientBuffer,
-		WriteBufferSize:          clientBuffer,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 }
@@ -139,8 +133,6 @@ func clusterOptions(o *redis.Options, addrs []string) *redis.ClusterOptions {
 		DialTimeout:                o.DialTimeout,
 		ReadTimeout:                o.ReadTimeout,
 		WriteTimeout:               o.WriteTimeout,
-		ReadBufferSize:             o.ReadBufferSize,
-		WriteBufferSize:            o.WriteBufferSize,
 		ContextTimeoutEnabled:      o.ContextTimeoutEnabled,
 		MaxRetries:                 o.MaxRetries,
 		DialerRetries:              o.DialerRetries,

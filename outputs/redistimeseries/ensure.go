@@ -89,6 +89,8 @@ func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
 	if w.config.compacts() {
 		w.slotMoves = w.shards.Moves() // a slot takes its series along, but not their compaction rules
 	}
+	clear(w.uncreated)
+	clear(w.expiries)
 	w.uncreated, w.expiries = w.uncreated[:0], w.expiries[:0]
 	targets := w.collect(batches)
 	err := w.ensureTargets(ctx, targets)

@@ -105,7 +105,7 @@ type Writer struct {
 	expiries   []expiry
 	progressed bool // the write created series, whatever became of its samples
 	askAgain   bool // the server accepts samples, but refused series before; see judgeUncreated
-	askedAgain bool // that was so
+	askedAgain bool // this write has done that, so it does not again
 
 	// State from write to write.
 	commandSize        commandSize

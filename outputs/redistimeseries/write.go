@@ -12,7 +12,7 @@ import (
 
 const (
 	// attempts bounds how often one write starts again because series vanished (the server was emptied or failed over) or
-	// slots moved.
+	// slots moved, or asks once more about series that were refused.
 	attempts = 4
 
 	// retryRefusedAfter is how long a refused series is left alone. By then, the obstacle may have been removed.
@@ -116,7 +116,10 @@ func (w *Writer) write(ctx context.Context) error {
 			return nil
 		}
 	}
-	if route != toOwner {
+	switch {
+	case w.askAgain:
+		return redisconn.ServerError(w.uncreated[0].refusal)
+	case route != toOwner:
 		return redisconn.ServerError("TRYAGAIN slots keep moving")
 	}
 	return errVanishing

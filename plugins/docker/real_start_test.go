@@ -130,7 +130,10 @@ func newDaemonProcess(t testing.TB) *daemonProcess {
 		return exec.CommandContext(ctx, "curl", "-sf", "--unix-socket", p.socket, "http://d/_ping").Run()
 	}
 	t.Cleanup(func() {
-		_ = exec.Command("umount", filepath.Join(d.Dir, "exec/netns/default")).Run()
+		spaces, _ := filepath.Glob(filepath.Join(d.Dir, "exec/netns/*")) // of containers and networks that the daemon did not remove
+		for _, space := range spaces {
+			_ = exec.Command("umount", space).Run()
+		}
 		if err := os.RemoveAll(d.Dir); err != nil {
 			t.Error(err)
 		}

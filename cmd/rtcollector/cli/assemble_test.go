@@ -105,22 +105,24 @@ outputs: [stdout]
 
 func TestBalance(t *testing.T) {
 	for name, tc := range map[string]struct {
-		dropped, rejected int64
-		err               error
-		want              string
+		dropped, rejected, left int64
+		err                     error
+		want                    string
 	}{
-		"nothing lost": {0, 0, nil, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
-		"dropped":      {2, 0, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
-		"rejected":     {0, 3, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
-		"input hung":   {0, 0, errors.Join(&agent.StuckError{Kind: "input", ID: "exec"}), " WARN  rtcollector stopped, but not in time: exec output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
-		"hung":         {0, 0, errors.Join(&agent.StuckError{Kind: "output", ID: "x"}), " WARN  rtcollector stopped, but this output did not stop in time output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
-		"other hung":   {0, 0, errors.Join(&agent.StuckError{Kind: "output", ID: "y"}), " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"nothing lost": {0, 0, 0, nil, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"dropped":      {2, 0, 0, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
+		"rejected":     {0, 3, 0, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
+		"disk hung":    {0, 0, 7, nil, " WARN  rtcollector stopped, but what was in memory is lost output=x written=5 dropped=0 rejected=0 ran=1m0s in_memory=7\n"},
+		"input hung":   {0, 0, 0, errors.Join(&agent.StuckError{Kind: "input", ID: "exec"}), " WARN  rtcollector stopped, but not in time: exec output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"hung":         {0, 0, 0, errors.Join(&agent.StuckError{Kind: "output", ID: "x"}), " WARN  rtcollector stopped, but this output did not stop in time output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"other hung":   {0, 0, 0, errors.Join(&agent.StuckError{Kind: "output", ID: "y"}), " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
 	} {
 		var self selfstat.Registry
 		o := self.NewOutput("x", 10, 0)
 		o.Written.Store(5)
 		o.Dropped.Store(tc.dropped)
 		o.Rejected.Store(tc.rejected)
+		o.Samples.Count.Store(tc.left)
 		var out bytes.Buffer
 		logTotals(slog.New(newConsole(&out, slog.LevelInfo)), &self, time.Minute, tc.err)
 		if !strings.HasSuffix(out.String(), tc.want) {

@@ -107,18 +107,23 @@ func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err
 	}
 	stuckInputs, stuckOutputs := findStuck(err)
 	for _, o := range self.Outputs() {
-		dropped, rejected := o.Dropped.Load(), o.Rejected.Load()
+		dropped, rejected, left := o.Dropped.Load(), o.Rejected.Load(), o.Samples.Count.Load()+o.Events.Count.Load()
 		level, message := slog.LevelWarn, "rtcollector stopped, not everything was written"
 		switch {
 		case dropped+rejected > 0:
 		case slices.Contains(stuckOutputs, o.ID):
 			message = "rtcollector stopped, but this output did not stop in time"
+		case left > 0: // its buffer on disk did not answer
+			message = "rtcollector stopped, but what was in memory is lost"
 		case len(stuckInputs) > 0:
 			message = "rtcollector stopped, but not in time: " + strings.Join(stuckInputs, ", ")
 		default:
 			level, message = slog.LevelInfo, "rtcollector stopped, nothing lost"
 		}
 		attrs := []any{"output", o.ID, "written", o.Written.Load(), "dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second)}
+		if left > 0 {
+			attrs = append(attrs, "in_memory", left)
+		}
 		if o.DiskLimit.Load() > 0 {
 			attrs = append(attrs, "on_disk", o.SampleDisk.Count.Load()+o.EventDisk.Count.Load())
 		}

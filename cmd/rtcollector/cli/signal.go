@@ -54,8 +54,8 @@ func (r *Reloads) decline() {
 // hangupTime is how long a shell that ends may take from SIGHUP for its jobs until its terminal is gone.
 const hangupTime = time.Second
 
-// UntilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; its cause names the signal. The next signal
-// calls exit with [ExitInterrupted]. A SIGHUP that is ignored, as with nohup(1), stays ignored. If the command reloads, SIGHUP becomes a
+// UntilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; its cause names the signal. The next SIGINT or
+// SIGTERM calls exit with [ExitInterrupted]. A SIGHUP that is ignored, as with nohup(1), stays ignored. If the command reloads, SIGHUP becomes a
 // request for that, unless it says that the terminal has gone away from which the process was started.
 func UntilSignal(exit func(code int), reloads *Reloads) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -82,13 +82,14 @@ type signalHandler struct {
 	exit              func(code int)
 }
 
-// run handles signals until there are no more.
+// run handles signals until there are no more. SIGHUP during a stop is no wish to end at once: a service is asked to reload too late, or a
+// terminal goes away.
 func (h *signalHandler) run() {
 	first := h.waitForStop()
 	h.stop(fmt.Errorf("signal: %v", first))
 	began := time.Now()
 	for s := range h.signals {
-		if time.Since(began) > repeatWindow && !h.isLate(s, first) {
+		if time.Since(began) > repeatWindow && s != syscall.SIGHUP {
 			h.exit(ExitInterrupted)
 		}
 	}
@@ -113,12 +114,6 @@ func (h *signalHandler) waitForStop() os.Signal {
 			}
 		}
 	}
-}
-
-// isLate reports whether a signal during the stop is no wish to end at once: a service is asked to reload too late, or the shell and the kernel
-// both tell that the terminal goes away.
-func (h *signalHandler) isLate(s, first os.Signal) bool {
-	return s == syscall.SIGHUP && (!h.startedOnTerminal || first == syscall.SIGHUP)
 }
 
 // hasTerminal reports whether the process has a controlling terminal. Once that is gone, which is what SIGHUP was made for, its name can no

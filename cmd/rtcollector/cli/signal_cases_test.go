@@ -101,7 +101,6 @@ func TestSignals(t *testing.T) {
 		},
 		"a stop, then the terminal goes away": {
 			onTerminal: true, do: func(c *signalCase) { c.after(0, term); c.terminal.Store(false); c.after(time.Second, hup) }, cause: "signal: terminated",
-			code: ExitInterrupted,
 		},
 		"a reload of a service that stops": {
 			do: func(c *signalCase) { c.after(0, term); c.after(time.Second, hup) }, cause: "signal: terminated",
