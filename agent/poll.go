@@ -38,14 +38,14 @@ type poller struct {
 	isLate  atomic.Bool
 	pulse   pulse
 
-	start     time.Time            // of the poller, by both of its clocks
-	suspended func() time.Duration // how long the machine has slept since its start
-	slept     time.Duration        // the same, without the noise of reading two clocks
-	lead      time.Duration        // of the wall clock, when slept was measured
+	suspended func() time.Duration              // how long the machine has slept since its start
+	slept     time.Duration                     // the same, without the noise of reading two clocks
+	wallLead  func(now time.Time) time.Duration // see leadSince
+	lead      time.Duration                     // of the wall clock, when slept was measured
 }
 
 func newPoller(in *input) *poller {
-	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(partGather), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), start: time.Now(), suspended: suspended, slept: suspended()}
+	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(partGather), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), wallLead: leadSince(time.Now()), suspended: suspended, slept: suspended()}
 	if p.timeout == 0 {
 		p.timeout = in.spec.Interval
 	}
@@ -85,7 +85,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	overdue := time.AfterFunc(p.timeout, p.reportOverdue)
 	began := time.Now()
 	b := p.batches.New(scheduled, began)
-	b.At = began.Add(p.timeAsleep(wallLead(p.start, began)))
+	b.At = began.Add(p.timeAsleep(p.wallLead(began)))
 	p.pulse.works()
 	err := crew.Catch(func() error { return p.input.live.Gatherer.Gather(limited, b) })
 	p.pulse.waits(0)
@@ -119,9 +119,9 @@ func (p *poller) timeAsleep(lead time.Duration) time.Duration {
 	return p.slept
 }
 
-// wallLead returns how much more time has passed between two instants for the wall clock than for the monotonic one.
-func wallLead(start, now time.Time) time.Duration {
-	return now.Round(0).Sub(start.Round(0)) - now.Sub(start)
+// leadSince returns a function that tells how much more time has passed since then for the wall clock than for the monotonic one.
+func leadSince(start time.Time) func(now time.Time) time.Duration {
+	return func(now time.Time) time.Duration { return now.Round(0).Sub(start.Round(0)) - now.Sub(start) }
 }
 
 // limit returns the context of a gather. Its deadline leaves time to deliver what was read before the timeout.

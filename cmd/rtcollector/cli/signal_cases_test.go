@@ -72,9 +72,6 @@ func TestSignals(t *testing.T) {
 		"another command of a service ends": {
 			declines: true, do: func(c *signalCase) { c.after(0, hup) }, cause: "signal: hangup",
 		},
-		"a service does not ask for a terminal": {
-			do: func(c *signalCase) { c.after(0, hup); c.terminal.Store(false); c.after(0, hup) }, reloads: 1,
-		},
 		"an agent on a terminal reloads": {
 			onTerminal: true, do: func(c *signalCase) { c.after(0, hup) }, reloads: 1,
 		},
