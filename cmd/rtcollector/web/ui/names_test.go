@@ -147,7 +147,7 @@ func TestUntrustedNames(t *testing.T) {
 	p.wait(`new URLSearchParams(location.search).get("expr") === "evil"`)
 	p.click(`[...document.querySelectorAll(".builder button")].find((b) => b.textContent === "add a condition")`)
 	p.wait(`document.querySelector(".condition select")?.options.length > 0`)
-	eval[bool](p, `(() => { const s = document.querySelector(".condition select"); s.value = "name"; s.dispatchEvent(new Event("change")); return true; })()`)
+	eval[bool](p, `(() => { document.querySelector(".values").replaceChildren(); const s = document.querySelector(".condition select"); s.value = "name"; s.dispatchEvent(new Event("change")); return true; })()`)
 	p.wait(`document.querySelector(".values").options.length === 16`)
 	eval[bool](p, `(() => { const v = document.querySelector(".values"); for (const o of v.options) o.selected = o.value === "a|b" || o.value === ".*"; v.dispatchEvent(new Event("change")); return true; })()`)
 	p.settle()

@@ -37,7 +37,9 @@ export function makeBuilder(use) {
     const remove = h("button", { class: "quiet", type: "button", "aria-label": "Remove the condition", on: { click: () => { rows.splice(rows.indexOf(row), 1); element.remove(); write(); } } }, "×");
     const element = h("div", { class: "condition" }, label, operator, value, remove);
     async function values() {
-      const all = await valuesOf(label.value, metric.value).catch(() => []);
+      const asked = label.value;
+      const all = await valuesOf(asked, metric.value).catch(() => []);
+      if (label.value !== asked) return; // another label was chosen meanwhile
       fill(value, all.slice(0, 1000).map((text) => h("option", { value: text, title: text }, oneLine(text))));
       write();
     }
