@@ -110,7 +110,7 @@ func prepare(t *testing.T, v variant, number int) *actor {
 		address = a.wire.ours()
 		a.network.Stop()
 		a.network.Listen = "0.0.0.0:" + port // also while there is no interface with the address
-		a.stage.start(t)
+		a.start(t)
 	}
 	if v.hasDisk {
 		a.disk = newVolume(t)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,11 +100,11 @@ func (w *wire) connect(t *testing.T, pid int) {
 func (w *wire) remove(t *testing.T) {
 	t.Helper()
 	servicetest.Until(t, w.name+" is gone", func(ctx context.Context) error {
-		if _, err := net.InterfaceByName(w.name); err != nil {
+		if _, err := os.Stat("/proc/sys/net/ipv4/conf/" + w.name); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		out, err := exec.CommandContext(ctx, "ip", "link", "delete", w.name).CombinedOutput()
-		return fmt.Errorf("it is there: %v: %s", err, out)
+		return errors.Join(fmt.Errorf("it is there: %s", out), err)
 	})
 }
 

@@ -126,7 +126,7 @@ func reloadWithCommand(t *testing.T, d *servicetest.Daemon, command string, lack
 func checkThreads(pid int, before capability.Set, keepsAll bool) error {
 	threads, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/status")
 	if err != nil || len(threads) < 2 {
-		return fmt.Errorf("%v, %d threads", err, len(threads))
+		return errors.Join(fmt.Errorf("%d threads", len(threads)), err)
 	}
 	for _, path := range threads {
 		status, err := os.ReadFile(path)
