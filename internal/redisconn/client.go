@@ -3,7 +3,9 @@ package redisconn
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -182,22 +184,20 @@ func ended(ctx context.Context) error {
 }
 
 // CutOn closes all connections when ctx ends, unless stop is called before. It is necessary because go-redis ignores the context
-// while it waits for a reply. The client stays usable and dials again.
-func (c *Client) CutOn(ctx context.Context) (stop func() bool) {
-	return context.AfterFunc(ctx, func() {
-		c.mu.Lock()
-		conns := make([]*tracked, 0, len(c.live))
-		for t := range c.live {
-			conns = append(conns, t)
-		}
-		c.mu.Unlock()
-		for _, t := range conns {
-			_ = t.Close()
-		}
-	})
+// while it waits for a reply.
+func (c *Client) CutOn(ctx context.Context) (stop func() bool) { return context.AfterFunc(ctx, c.cut) }
+
+// cut closes all connections. The client stays usable and dials again.
+func (c *Client) cut() {
+	c.mu.Lock()
+	conns := slices.Collect(maps.Keys(c.live))
+	c.mu.Unlock()
+	for _, t := range conns {
+		_ = t.Close()
+	}
 }
 
-// tracked is a connection that [Client.CutOn] can close.
+// tracked is a connection that [Client.cut] can close.
 type tracked struct {
 	net.Conn
 	client *Client
@@ -211,15 +211,27 @@ func (t *tracked) Close() error {
 	return t.Conn.Close()
 }
 
-// checkable is a tracked connection whose socket go-redis can examine, to notice that the server is gone before it sends. TLS
-// connections are not checkable, because unread bytes on their socket are normal.
-type checkable struct {
-	*tracked
-	socket syscall.Conn
+// SyscallConn implements syscall.Conn. Before go-redis uses a connection again, it calls this, and examines the socket, to notice that the
+// connection is closed. On a TLS connection, only we may have closed it: bytes on its socket that were not read are normal.
+func (t *tracked) SyscallConn() (syscall.RawConn, error) {
+	t.client.mu.Lock()
+	_, live := t.client.live[t]
+	t.client.mu.Unlock()
+	if !live {
+		return nil, net.ErrClosed
+	}
+	if socket, ok := rawConn(t.Conn).(syscall.Conn); ok {
+		return socket.SyscallConn()
+	}
+	return unexamined{}, nil
 }
 
-// SyscallConn implements syscall.Conn.
-func (c checkable) SyscallConn() (syscall.RawConn, error) { return c.socket.SyscallConn() }
+// unexamined is a socket that looks well.
+type unexamined struct{}
+
+func (unexamined) Control(func(uintptr)) error    { return nil }
+func (unexamined) Read(func(uintptr) bool) error  { return nil }
+func (unexamined) Write(func(uintptr) bool) error { return nil }
 
 // rawConn returns the connection below a guard, or conn itself.
 func rawConn(conn net.Conn) net.Conn {
@@ -239,9 +251,6 @@ func (c *Client) track(dial netx.DialFunc) netx.DialFunc {
 		c.mu.Lock()
 		c.live[t] = struct{}{}
 		c.mu.Unlock()
-		if socket, ok := rawConn(conn).(syscall.Conn); ok {
-			return checkable{t, socket}, nil
-		}
 		return t, nil
 	}
 }

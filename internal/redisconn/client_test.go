@@ -24,25 +24,13 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // listen serves what fakeServer knows on a listener and returns its address.
 func (s *fakeServer) listen(t *testing.T, l net.Listener) string {
 	t.Helper()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { s.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
+	servicetest.Serve(t, l, s.serve)
 	return l.Addr().String()
 }
 
@@ -236,25 +224,7 @@ type socks struct {
 
 func (p *socks) listen(t *testing.T) string {
 	t.Helper()
-	l := listenTCP(t)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer func() { _ = conn.Close() }()
-				_ = p.serve(conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
-	return l.Addr().String()
+	return servicetest.ServeRaw(t, func(conn net.Conn) { _ = p.serve(conn) })
 }
 
 func (p *socks) serve(conn net.Conn) error {

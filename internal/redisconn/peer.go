@@ -19,8 +19,6 @@ func peerOf(conn net.Conn) *peer {
 	switch c := conn.(type) {
 	case *peer:
 		return c
-	case checkable:
-		return peerOf(c.Conn)
 	case *tracked:
 		return peerOf(c.Conn)
 	}

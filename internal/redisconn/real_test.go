@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -379,5 +381,44 @@ func TestRealSentinelTLS(t *testing.T) {
 	c.TLS = nil
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") || !strings.Contains(err.Error(), "sentinel "+watcher.Addr()) {
 		t.Errorf("without TLS: %v", err)
+	}
+}
+
+// A client whose address has changed finds out on one of its connections, after the timeout. It does not have to find out on each of them.
+func TestResetLeavesNoDeadConnection(t *testing.T) {
+	authority := tlstest.New(t)
+	cert, key := authority.Issue(t, tlstest.Cert{})
+	for name, s := range map[string]*redistest.Server{
+		"plain": redistest.Start(t),
+		"TLS": redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key,
+			"--tls-ca-cert-file", authority.File, "--tls-auth-clients", "no"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxy := servicetest.NewCutter(t, s.Addr())
+			c := redisconn.Defaults()
+			c.Host, c.Port = servicetest.HostPort(t, proxy.Addr)
+			if name == "TLS" {
+				c.TLS = &tlsx.Config{CA: authority.File}
+			}
+			c.Timeout = conf.Duration(100 * time.Millisecond) // the shortest one: it passes once
+			client, err := open(t, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shards := client.NewShards()
+			defer shards.Close()
+			if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+				t.Fatal(err)
+			}
+			proxy.Strand()
+			if err := shards.Do(t.Context(), sets([]string{"k"}, 2)); err == nil {
+				t.Fatal("a reply came on a connection that was lost")
+			}
+			shards.Reset()
+			check(t, client, []string{"k"}, 2)
+			if err := shards.Do(t.Context(), sets([]string{"k"}, 3)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

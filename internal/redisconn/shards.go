@@ -140,7 +140,14 @@ func (s *Shards) Stale() {
 // Moves returns how often Stale was called.
 func (s *Shards) Moves() uint32 { return s.moves }
 
-// Close closes all connections. The next use makes new ones, to the servers that store the keys then.
+// Reset closes all connections of the client, also those that go-redis keeps: after a failure they may lead to a server that is gone, or
+// belong to a user whose password has changed. The next use makes new ones.
+func (s *Shards) Reset() {
+	s.Close()
+	s.client.cut()
+}
+
+// Close closes all connections of the pipes. The next use makes new ones, to the servers that store the keys then.
 func (s *Shards) Close() {
 	for _, p := range s.pipes {
 		p.Close()

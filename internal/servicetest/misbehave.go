@@ -42,7 +42,7 @@ func ServeRaw(t testing.TB, f func(net.Conn)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, l, f)
+	Serve(t, l, f)
 	return l.Addr().String()
 }
 
@@ -53,10 +53,12 @@ func ServeRawSocket(t testing.TB, path string, f func(net.Conn)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, l, f)
+	Serve(t, l, f)
 }
 
-func serve(t testing.TB, l net.Listener, f func(net.Conn)) {
+// Serve serves each connection of a listener with f, which need not close it. The listener and all connections are closed after the test.
+func Serve(t testing.TB, l net.Listener, f func(net.Conn)) {
+	t.Helper()
 	stop := make(chan struct{})
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -100,11 +102,13 @@ func ServeText(t testing.TB, text []byte, waitForRequest bool) string {
 	})
 }
 
-// Cutter is a proxy before a server that can cut connections in the middle of a reply.
+// Cutter is a proxy before a server that can cut connections in the middle of a reply, and lose them.
 type Cutter struct {
 	Addr string // host:port, on loopback
 
-	left atomic.Int64 // bytes from the server that are still forwarded
+	left     atomic.Int64 // bytes from the server that are still forwarded
+	stranded atomic.Int64 // connections from the first that get nothing more
+	accepted atomic.Int64
 }
 
 // NewCutter starts a cutter before the server at addr. It forwards everything at first.
@@ -113,13 +117,14 @@ func NewCutter(t testing.TB, addr string) *Cutter {
 	c := &Cutter{}
 	c.Restore()
 	c.Addr = ServeRaw(t, func(client net.Conn) {
+		number := c.accepted.Add(1)
 		server, err := net.Dial("tcp", addr)
 		if err != nil {
 			return
 		}
 		var asking sync.WaitGroup
 		asking.Go(func() { _, _ = io.Copy(server, client); _ = server.Close() })
-		c.copy(client, server)
+		c.copy(client, server, number)
 		_, _ = client.Close(), server.Close()
 		asking.Wait()
 	})
@@ -128,6 +133,9 @@ func NewCutter(t testing.TB, addr string) *Cutter {
 
 // CutAfter forwards the given number of bytes more, over all connections, and then ends every connection.
 func (c *Cutter) CutAfter(bytes int) { c.left.Store(int64(bytes)) }
+
+// Strand loses what the server sends on the connections that exist, without closing them, as if the client had got another address.
+func (c *Cutter) Strand() { c.stranded.Store(c.accepted.Load()) }
 
 // Restore forwards everything again.
 func (c *Cutter) Restore() { c.left.Store(math.MaxInt64) }
@@ -148,11 +156,14 @@ func (c *Cutter) CheckNoLeaks(t *testing.T, rounds, first int, f func(round, byt
 	})
 }
 
-// copy forwards the server's bytes as long as it is allowed to.
-func (c *Cutter) copy(client io.Writer, server io.Reader) {
+// copy forwards the server's bytes on a connection as long as it is allowed to.
+func (c *Cutter) copy(client io.Writer, server io.Reader, number int64) {
 	room := make([]byte, 4096)
 	for {
 		n, err := server.Read(room)
+		if err == nil && number <= c.stranded.Load() {
+			continue
+		}
 		left := c.left.Add(-int64(n))
 		_, _ = client.Write(room[:max(0, n+int(min(left, 0)))])
 		if err != nil || left < 0 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 )
@@ -17,29 +18,15 @@ import (
 // serve accepts TLS connections on loopback, finishes their handshakes and closes them.
 func serve(t *testing.T, config *tls.Config) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if config == nil {
-				_, _ = io.WriteString(conn, "-ERR this is no TLS\r\n")
-			} else {
-				conn = tls.Server(conn, config)
-				_ = conn.(*tls.Conn).Handshake() // the client reports the error
-			}
-			_ = conn.Close()
+	return servicetest.ServeRaw(t, func(conn net.Conn) {
+		if config == nil {
+			_, _ = io.WriteString(conn, "-ERR this is no TLS\r\n")
+			return
 		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	return l.Addr().String()
+		secure := tls.Server(conn, config)
+		_ = secure.Handshake() // the client reports the error
+		_ = secure.Close()
+	})
 }
 
 // handshake connects with a configuration and returns the error as text; "": success.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"syscall"
 
@@ -43,13 +44,21 @@ func (p *pool) put(shards *redisconn.Shards) {
 	p.idle = append(p.idle, shards)
 }
 
-func (p *pool) close() {
+// forget closes the connections that nobody uses.
+func (p *pool) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, shards := range p.idle {
 		shards.Close()
 	}
-	p.idle, p.closed = nil, true
+	p.idle = nil
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.forget()
 }
 
 // use calls f with connections that nobody else uses meanwhile. It calls f again if a connection that had been idle turns out to be closed,
@@ -61,6 +70,9 @@ func (r *Reader) use(ctx context.Context, f func(*redisconn.Shards) error) error
 	if used && wasClosed(err) && ctx.Err() == nil {
 		shards.Close() // also forgets which server has which slots
 		err = f(shards)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		r.pool.forget() // the others may lead to the same silence
 	}
 	if err != nil {
 		shards.Stale()

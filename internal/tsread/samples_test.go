@@ -9,9 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
@@ -144,6 +146,34 @@ func TestServerRestarts(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 	if all, err := r.Latest(t.Context(), "a=b"); len(all) != 0 || err != nil {
 		t.Error(all, err)
+	}
+}
+
+// When one connection gets no answer any more, because our address has changed, the others that are idle are not tried.
+func TestOneSilenceIsEnough(t *testing.T) {
+	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	proxy := servicetest.NewCutter(t, server.Addr())
+	config := redisconn.Defaults()
+	config.Host, config.Port = servicetest.HostPort(t, proxy.Addr)
+	config.Timeout = conf.Duration(100 * time.Millisecond) // the shortest one: it passes once
+	client := open(t, config)
+	r := newReader(t, client)
+	run(t, client, "TS.ADD k 1 1 LABELS a b")
+	latest := func() error { _, err := r.Latest(t.Context(), "a=b"); return err }
+	two := func() error { return r.Keys(t.Context(), func(string) error { return latest() }) } // connections at once
+	if err := two(); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Strand()
+	if err := latest(); err == nil {
+		t.Fatal("an answer came on a connection that was lost")
+	}
+	if err := two(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -54,7 +54,7 @@ func (w *Writer) appendEntries(ctx context.Context, stream string, n int, comman
 	if err == nil {
 		return nil
 	}
-	w.shards.Close() // the next write connects again, because the address or the password may have changed
+	w.shards.Reset()
 	if isWrongType(err) {
 		err = fmt.Errorf("the key %s is not a stream: rename or delete it, or configure another stream: %w", stream, err)
 	}

@@ -31,7 +31,7 @@ func (w *Writer) enforceLimit(ctx context.Context, documents int64) {
 	reason := ""
 	if err != nil {
 		reason = w.client.Explain(ctx, err).Error()
-		w.shards.Close()
+		w.shards.Reset()
 	}
 	if reason != "" && reason != w.lastTrimError {
 		w.log.Warn("cannot remove the oldest documents; there are more than max_documents", "error", reason)

@@ -33,7 +33,7 @@ func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) erro
 		return r.toError()
 	}
 	w.indexReady = false
-	w.shards.Close() // reconnect, because the address or the password may have changed
+	w.shards.Reset()
 	err = w.client.Explain(ctx, err)
 	if settled > 0 {
 		err = &outputs.PartialError{Settled: settled, Rejected: r.toRejectError(), Err: err}

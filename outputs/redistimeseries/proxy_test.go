@@ -19,7 +19,7 @@ import (
 // proxy is between the output and a server. It answers some commands with the replies of proxies and servers that cannot be installed
 // here.
 type proxy struct {
-	net.Listener
+	addr    string
 	backend string
 
 	mu     sync.Mutex
@@ -30,25 +30,8 @@ type proxy struct {
 
 func newProxy(t *testing.T, backend string) *proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &proxy{Listener: l, backend: backend, seen: map[string]int{}}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { f.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
+	f := &proxy{backend: backend, seen: map[string]int{}}
+	f.addr = servicetest.ServeRaw(t, f.serve)
 	return f
 }
 
@@ -65,7 +48,6 @@ func (f *proxy) count(command string) int {
 }
 
 func (f *proxy) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
 	back, err := net.Dial("tcp", f.backend)
 	if err != nil {
 		return
@@ -105,7 +87,7 @@ func (f *proxy) serve(conn net.Conn) {
 func (f *proxy) config(t *testing.T) redistimeseries.Config {
 	t.Helper()
 	c := redistimeseries.Defaults()
-	c.Host, c.Port = servicetest.HostPort(t, f.Addr().String())
+	c.Host, c.Port = servicetest.HostPort(t, f.addr)
 	return c
 }
 

@@ -47,7 +47,7 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	w.commandSize.adapt(settled, err)
 	if err != nil {
 		w.retry++
-		w.shards.Close() // by now the name may lead to another server, or the password may have changed
+		w.shards.Reset()
 		err = w.client.Explain(ctx, err)
 		if settled == 0 && !w.progressed {
 			return err

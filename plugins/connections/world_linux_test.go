@@ -42,22 +42,9 @@ func isOut(kind connlog.Kind) func(*connlog.Event) bool {
 // Programs named like AI tools start ordinary programs; what these do is theirs.
 func TestToolsOfTools(t *testing.T) {
 	servicetest.RequireCommands(t, "curl and git", "curl", "git", "bash")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() { // neither an HTTP nor a Git server, which is enough to connect to
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte("HTTP/1.0 404 no\r\nContent-Length: 0\r\n\r\n"))
-			_ = c.Close()
-		}
-	}()
-	url := "http://bob:Hunter2x@" + l.Addr().String() + "/"
+	// Neither an HTTP nor a Git server, which is enough to connect to.
+	addr := servicetest.ServeText(t, []byte("HTTP/1.0 404 no\r\nContent-Length: 0\r\n\r\n"), false)
+	url := "http://bob:Hunter2x@" + addr + "/"
 	for tool, provider := range map[string]string{"claude": "anthropic", "codex": "openai", "gemini": "google"} {
 		t.Run(tool, func(t *testing.T) {
 			o := observe(t, "{source: ebpf, domains: 'off', patterns: ["+tool+"]}")
@@ -67,7 +54,7 @@ func TestToolsOfTools(t *testing.T) {
 			programs := map[string]bool{}
 			for _, e := range events {
 				programs[e.Comm] = true
-				if e.Provider != provider || !strings.Contains(e.Ancestry, tool+":") || strings.Contains(e.Cmdline, "Hunter2x") || !strings.Contains(e.Cmdline, l.Addr().String()) {
+				if e.Provider != provider || !strings.Contains(e.Ancestry, tool+":") || strings.Contains(e.Cmdline, "Hunter2x") || !strings.Contains(e.Cmdline, addr) {
 					t.Errorf("%+v", e)
 				}
 			}

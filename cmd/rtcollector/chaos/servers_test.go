@@ -13,6 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/embedded/embeddedtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 )
 
@@ -73,26 +74,7 @@ func newFront(t *testing.T, backend string) *front {
 	}
 	f.valid, f.expired = issue(tlstest.Cert{}), issue(tlstest.Cert{Expired: true})
 	f.current.Store(&f.valid)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.addr = l.Addr().String()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { f.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		f.cut()
-		wg.Wait()
-	})
+	f.addr = servicetest.ServeRaw(t, f.serve)
 	return f
 }
 
@@ -101,7 +83,6 @@ func (f *front) serve(conn net.Conn) {
 	f.conns[conn] = true
 	f.mu.Unlock()
 	defer func() {
-		_ = conn.Close()
 		f.mu.Lock()
 		delete(f.conns, conn)
 		f.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
@@ -19,28 +20,13 @@ const evil = "a\x1b[2J\x1b]0;t\x07\u009b31m\u202eb"
 // itself.
 func angryRedis(t *testing.T) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
+	return servicetest.ServeRaw(t, func(c net.Conn) {
+		for lines := bufio.NewScanner(c); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "*") {
+				_, _ = fmt.Fprintf(c, "-ERR %s\r\n", evil)
 			}
-			go func() {
-				defer c.Close()
-				for lines := bufio.NewScanner(c); lines.Scan(); {
-					if strings.HasPrefix(lines.Text(), "*") {
-						_, _ = fmt.Fprintf(c, "-ERR %s\r\n", evil)
-					}
-				}
-			}()
 		}
-	}()
-	return l.Addr().String()
+	})
 }
 
 // TestHostileNames gives every command names and replies with control sequences. None reaches the terminal.

@@ -13,13 +13,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/secrets/vaulttest"
 )
 
@@ -92,22 +92,7 @@ func vaultWith(t *testing.T, fields map[string]any) (*vaulttest.Server, string) 
 // tunnel starts a SOCKS5 proxy (RFC 1928, 1929) that requires a password.
 func tunnel(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var conns sync.WaitGroup
-	t.Cleanup(func() { _ = l.Close(); conns.Wait() })
-	conns.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() { defer conn.Close(); _ = socks5(conn) })
-		}
-	})
-	return l.Addr().String()
+	return servicetest.ServeRaw(t, func(conn net.Conn) { _ = socks5(conn) })
 }
 
 func socks5(conn net.Conn) error {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // Front replaces a cluster whose nodes have the TimeSeries module, because Debian has no package of that. Its nodes are in front of
@@ -35,29 +36,16 @@ func NewFront(t testing.TB, backend string, n int) *Front {
 	for i := range c.owner {
 		c.owner[i] = i * n / redisconn.Slots
 	}
-	var wg sync.WaitGroup
-	for i := range n {
+	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.nodes = append(c.nodes, l)
-		wg.Go(func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				wg.Go(func() { c.serve(i, conn) })
-			}
-		})
 	}
-	t.Cleanup(func() {
-		for _, l := range c.nodes {
-			_ = l.Close()
-		}
-		wg.Wait()
-	})
+	for i, l := range c.nodes { // now each of them knows all of them
+		servicetest.Serve(t, l, func(conn net.Conn) { c.serve(i, conn) })
+	}
 	return c
 }
 
@@ -94,7 +82,6 @@ func (c *Front) Fail(command, reply string) {
 }
 
 func (c *Front) serve(node int, conn net.Conn) {
-	defer func() { _ = conn.Close() }()
 	back, err := net.Dial("tcp", c.backend)
 	if err != nil {
 		return
