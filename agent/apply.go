@@ -125,7 +125,7 @@ func (a *Agent) input(id string) *input {
 }
 
 // switchOutputs replaces the set of outputs and stops those that are no longer in it.
-func (a *Agent) switchOutputs(c Config, built map[string]builtOutput) (errs []error) {
+func (a *Agent) switchOutputs(c Config, built map[string]builtOutput) []error {
 	var writers []*writer
 	replaced := map[*writer]*writer{} // old → new
 	for _, spec := range c.Outputs {
@@ -158,55 +158,55 @@ func (a *Agent) switchOutputs(c Config, built map[string]builtOutput) (errs []er
 		}
 	}
 	deadline := time.Now().Add(a.grace)
-	for _, old := range olds {
-		if successor := replaced[old]; successor != nil {
-			errs = append(errs, a.handOver(old, successor, deadline))
-			a.startWriter(successor, time.Now())
+	failures := make([]error, len(olds))
+	var all crew.Crew
+	for i, old := range olds { // side by side, because each may take its time
+		switch successor := replaced[old]; {
+		case successor != nil:
+			all.Go(func() { failures[i] = a.handOver(old, successor, deadline) })
+		case !slices.Contains(writers, old):
+			all.Go(func() { failures[i] = a.removeWriter(old, deadline) })
 		}
 	}
-	for _, old := range olds {
-		if replaced[old] == nil && !slices.Contains(writers, old) {
-			errs = append(errs, a.removeWriter(old, deadline)...)
-		}
-	}
-	return errs
+	all.Wait()
+	return failures
 }
 
-// handOver waits for the end of an output whose queues its successor has.
+// handOver waits until an output is closed, and starts its successor, which has its queues.
 func (a *Agent) handOver(old, successor *writer, deadline time.Time) error {
 	var err error
 	if a.running != nil {
-		if err = a.waitStopped(old.done, deadline, "output", old.id); err == nil {
+		if err = a.waitStopped(old.closed, deadline, "output", old.id); err == nil {
 			a.slots.Release(old.slot)
 		}
 	}
 	successor.resizeQueues()
+	a.startWriter(successor, time.Now())
 	lost, _ := a.giveUp(successor.orphans(old))
 	return errors.Join(append(lost, err)...)
 }
 
 // removeWriter waits until an output has written out its queues, for half of the time, and forgets it.
-func (a *Agent) removeWriter(w *writer, deadline time.Time) (errs []error) {
+func (a *Agent) removeWriter(w *writer, deadline time.Time) error {
+	var err error
 	if a.running != nil {
 		defer w.cancel()
-		err := a.waitStopped(w.done, deadline.Add(-a.grace/2), "output", w.id)
+		err = a.waitStopped(w.closed, deadline.Add(-a.grace/2), "output", w.id)
 		if err != nil {
 			w.cancel()
-			err = a.waitStopped(w.done, deadline, "output", w.id)
+			err = a.waitStopped(w.closed, deadline, "output", w.id)
 		}
 		if err == nil {
 			a.slots.Release(w.slot)
 		}
-		errs = append(errs, err)
 	}
 	lost, _ := a.giveUp(w.remains())
-	errs = append(errs, lost...)
 	if samples, events := w.stats.SampleDisk.Count.Load(), w.stats.EventDisk.Count.Load(); samples+events > 0 {
 		w.log.Warn("the output was removed; what it could not write is kept on disk: configure it again to write it, or delete its folder",
 			keySamples, samples, "events", events, "folder", a.disk.Path)
 	}
 	a.self.RemoveOutput(w.stats)
-	return errs
+	return errors.Join(append(lost, err)...)
 }
 
 // switchInputs replaces the inputs.

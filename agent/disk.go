@@ -291,23 +291,26 @@ type keeper struct {
 	ended  chan struct{} // closed when it has stopped
 }
 
-// startKeeper starts the keeper of an output that has a disk.
+// startKeeper starts the keeper of an output that has a disk. It stores nothing before the keeper of the output that was replaced has ended,
+// because both use the same files.
 func (w *writer) startKeeper(start time.Time) {
 	if w.store == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.keeper = &keeper{cancel, make(chan struct{})}
+	previous := w.keeping.stop()
 	go func() {
 		defer close(w.keeper.ended)
-		if w.after != nil {
-			select {
-			case <-w.after:
-			case <-ctx.Done():
-				return
-			}
+		select {
+		case <-previous:
+		case <-time.After(diskPatience):
+			w.log.Warn("the buffer on disk does not answer, so data waits in memory; check the disk of buffer.disk.path")
+			<-previous // also if this output ends meanwhile: a successor only waits for this keeper
 		}
-		w.keepOnDisk(ctx, start)
+		if ctx.Err() == nil {
+			w.keepOnDisk(ctx, start)
+		}
 	}()
 }
 
@@ -396,31 +399,13 @@ func openStore(c Config) *disk.Store {
 	return disk.NewStore(c.Disk.Path, c.Disk.MaxSize, c.Log)
 }
 
-// How long the end of an output waits for what its disk is doing: while the output may write, and when the time for that is over. The end of
-// the agent then waits as long as the first for what is left.
-const (
-	diskPatience     = 2 * time.Second
-	lateDiskPatience = time.Second / 2
-)
+// diskPatience is how long the end of an output waits for what its disk is doing.
+const diskPatience = 4 * time.Second
 
-// end closes the output when its keeper has ended. It does not wait for a disk that hangs, but a successor does, because it would use the
-// same files: done is closed later.
+// end closes the output. It does not wait for the keeper, whose disk may hang: [Agent.giveUp] does, and the keeper of a successor.
 func (w *writer) end() {
-	keeperEnded, patience := w.keeper.stop(), diskPatience
-	if w.ctx.Err() != nil {
-		patience = lateDiskPatience
-	}
-	select {
-	case <-keeperEnded:
-		w.close()
-		close(w.done)
-	case <-time.After(patience):
-		w.close()
-		go func() {
-			<-keeperEnded
-			close(w.done)
-		}()
-	}
+	w.keeper.stop()
+	w.close()
 }
 
 // giveUp gives up what an output left in memory. It does not wait long for a disk that hangs.

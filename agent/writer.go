@@ -46,7 +46,8 @@ type writer struct {
 	pulse    pulse
 	store    *disk.Store     // nil: queues are in memory only
 	failed   chan struct{}   // receives when a write has failed, for the keeper
-	after    <-chan struct{} // closed when the writer that was replaced has ended; nil: there is none
+	after    <-chan struct{} // closed when the output that was replaced is closed; nil: there is none
+	keeping  *keeper         // of the output that was replaced, which may be nil
 
 	samples    *delivery[*telemetry.Batch] // nil if the output does not take samples
 	events     *delivery[eventList]        // nil if the output does not take events
@@ -57,7 +58,7 @@ type writer struct {
 	cancel context.CancelFunc
 	keeper *keeper       // nil: there is no disk
 	drain  chan struct{} // closed when the output is removed: what is in the queues is written, then run returns
-	done   chan struct{} // closed when the output is closed and the keeper has ended
+	closed chan struct{} // closed when the output is closed: nothing is written or read any more
 }
 
 // newWriter returns the writer of an output. It continues with the queues and statistics of previous, the writer of the
@@ -67,7 +68,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 	w := &writer{
 		id: spec.ID, settings: spec.Settings, limits: limits, out: out, slot: slot, log: log,
 		lag:   hostPhase(a.host, limits.Flush) + min(limits.Flush/5, flushLag),
-		drain: make(chan struct{}), done: make(chan struct{}), pulse: newPulse(), store: a.store, failed: make(chan struct{}, 1),
+		drain: make(chan struct{}), closed: make(chan struct{}), pulse: newPulse(), store: a.store, failed: make(chan struct{}, 1),
 	}
 	metrics, takesSamples := out.(outputs.MetricWriter)
 	events, takesEvents := out.(outputs.EventWriter)
@@ -79,7 +80,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 		bytes = limits.EventBuffer
 	}
 	if previous != nil && a.running != nil {
-		w.after = previous.done
+		w.after, w.keeping = previous.closed, previous.keeper
 	}
 	if previous != nil {
 		w.stats = previous.stats
@@ -305,6 +306,7 @@ func (w *writer) deliver(ctx context.Context) (progress bool, err error) {
 }
 
 func (w *writer) close() {
+	defer close(w.closed)
 	if err := crew.Catch(w.out.Close); err != nil {
 		w.log.Warn("output did not close cleanly", keyError, err)
 	}
