@@ -1,12 +1,13 @@
 package migrate
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/lazy"
 )
 
 // classicType is what a backend of Netdata, or an instance of its exporting engine, is here.
@@ -16,7 +17,7 @@ type classicType struct {
 }
 
 // exportingSection splits the name of a section of exporting.conf: [TYPE:NAME], where the type may end in :http or :https.
-var exportingSection = regexp.MustCompile(`^(graphite|opentsdb|json)(?::(plaintext|telnet|https?))?(?::|$)`)
+var exportingSection = lazy.Regexp(`^(graphite|opentsdb|json)(?::(plaintext|telnet|https?))?(?::|$)`)
 
 // classicOf returns the type of a section. Ok is false if no output of ours corresponds.
 func classicOf(name string, section *yaml.Node) (c classicType, ok bool) {
@@ -26,7 +27,7 @@ func classicOf(name string, section *yaml.Node) (c classicType, ok bool) {
 			name = named.Value
 		}
 	}
-	parts := exportingSection.FindStringSubmatch(name)
+	parts := exportingSection().FindStringSubmatch(name)
 	if parts == nil || parts[1] == "graphite" && strings.HasPrefix(parts[2], "http") {
 		return c, false
 	}

@@ -2,22 +2,22 @@ package migrate
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/rtcollector/rtcollector/internal/lazy"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Credentials of the file never reach the configuration or the report. A setting that is a credential becomes a reference to the secret store.
 // A credential inside another text, such as a URL, becomes a variable.
 
-var variable = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
+var variable = lazy.Regexp(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
 
 // isReference reports whether a text names a credential instead of holding it.
 func isReference(value string) bool {
-	return variable.MatchString(value) || strings.HasPrefix(value, "secret:") || strings.HasPrefix(value, "@{")
+	return variable().MatchString(value) || strings.HasPrefix(value, "secret:") || strings.HasPrefix(value, "@{")
 }
 
 // hideCredential returns what is written in place of a credential: the variable or reference that is there already, or a reference to the

@@ -12,10 +12,10 @@ package migrate
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"unicode/utf8"
 
 	"github.com/rtcollector/rtcollector/internal/bom"
+	"github.com/rtcollector/rtcollector/internal/lazy"
 )
 
 // MaxSize is the size limit of a file, in bytes.
@@ -78,22 +78,22 @@ func Translate(data []byte, format Format) (Result, error) {
 }
 
 var (
-	telegrafTable = regexp.MustCompile(`(?m)^\s*\[{1,2}\s*(agent|global_tags|inputs\.|outputs\.|processors\.|aggregators\.)`)
-	netdataTable  = regexp.MustCompile(`(?m)^\s*\[(backend|plugins|plugin:.*|host labels|exporting:global|(graphite|opentsdb|json|prometheus_remote_write)\S*:.*)\]|^\s*(update every|memory mode|dbengine .*|page cache size)\s*=`)
-	exporterFlag  = regexp.MustCompile(`--(no-)?(collector|path)\.[a-z]|/(prometheus-)?node[_-]exporter\b`)
-	yamlList      = regexp.MustCompile(`(?m)^(inputs|outputs):`)
+	telegrafTable = lazy.Regexp(`(?m)^\s*\[{1,2}\s*(agent|global_tags|inputs\.|outputs\.|processors\.|aggregators\.)`)
+	netdataTable  = lazy.Regexp(`(?m)^\s*\[(backend|plugins|plugin:.*|host labels|exporting:global|(graphite|opentsdb|json|prometheus_remote_write)\S*:.*)\]|^\s*(update every|memory mode|dbengine .*|page cache size)\s*=`)
+	exporterFlag  = lazy.Regexp(`--(no-)?(collector|path)\.[a-z]|/(prometheus-)?node[_-]exporter\b`)
+	yamlList      = lazy.Regexp(`(?m)^(inputs|outputs):`)
 )
 
 // recognise returns the format of a file, or "".
 func recognise(data []byte) Format {
 	switch {
-	case yamlList.Match(data):
+	case yamlList().Match(data):
 		return Predecessor
-	case telegrafTable.Match(data):
+	case telegrafTable().Match(data):
 		return Telegraf
-	case netdataTable.Match(data):
+	case netdataTable().Match(data):
 		return Netdata
-	case exporterFlag.Match(data):
+	case exporterFlag().Match(data):
 		return NodeExporter
 	}
 	return ""

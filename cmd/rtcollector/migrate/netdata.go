@@ -2,11 +2,12 @@ package migrate
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/lazy"
 )
 
 // parseINI parses sections of "key = value" as Netdata has them; "#" begins a comment at the start of a line.
@@ -50,7 +51,7 @@ func hostInputs() []string {
 	return []string{"cpu", "mem", "swap", "disk", "net", "io", "system", "processes", "kernel", "netstat", "nstat", "linux_sockets", "sensors", "time"}
 }
 
-var exportingInstance = regexp.MustCompile(`^(graphite|opentsdb|json|prometheus_remote_write|kinesis|pubsub|mongodb)\S*:`)
+var exportingInstance = lazy.Regexp(`^(graphite|opentsdb|json|prometheus_remote_write|kinesis|pubsub|mongodb)\S*:`)
 
 // translateNetdata translates netdata.conf and exporting.conf (Netdata's documentation of the daemon, backends and exporting).
 func (t *translation) translateNetdata(data []byte) error {
@@ -72,7 +73,7 @@ func (t *translation) translateNetdata(data []byte) error {
 			t.translateNetdataProc(section, without)
 		case name.Value == "plugins":
 			t.translateNetdataPlugins(section, without)
-		case name.Value == "backend" || exportingInstance.MatchString(name.Value):
+		case name.Value == "backend" || exportingInstance().MatchString(name.Value):
 			t.translateNetdataBackend(name, section)
 		default:
 			t.note(name.Line, LeftOut, "[%s]: has no equivalent", name.Value)
@@ -221,10 +222,10 @@ func (t *translation) translateNetdataBackend(name, section *yaml.Node) {
 }
 
 // hostTag is one of the tags in the forms of the backends: a=1;b=2, a=1 b=2, a="1",b="2".
-var hostTag = regexp.MustCompile(`([A-Za-z_][\w.-]*)\s*=\s*(?:"([^"]*)"|([^\s;,"]+))`)
+var hostTag = lazy.Regexp(`([A-Za-z_][\w.-]*)\s*=\s*(?:"([^"]*)"|([^\s;,"]+))`)
 
 func (t *translation) translateHostTags(key *yaml.Node, tags string) {
-	found := hostTag.FindAllStringSubmatch(tags, -1)
+	found := hostTag().FindAllStringSubmatch(tags, -1)
 	if len(found) == 0 && tags != "" {
 		t.note(key.Line, LeftOut, "host tags: no key=value in it")
 	}

@@ -1,22 +1,23 @@
 package migrate
 
 import (
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/lazy"
 )
 
 // Telegraf replaces variables in the text before it parses it, so that they may stand where TOML wants a number.
 var (
-	bareVariable     = regexp.MustCompile(`(?m)^(\s*[\w.-]+\s*=\s*)(\$\{?\w+(?::-[^}"\n]*)?\}?)(\s*(?:#.*)?)$`)
-	shortVariable    = regexp.MustCompile(`\$([A-Za-z_]\w*)`)
-	secretOfTelegraf = regexp.MustCompile(`^@\{(\w+):(\w+)\}$`)
+	bareVariable     = lazy.Regexp(`(?m)^(\s*[\w.-]+\s*=\s*)(\$\{?\w+(?::-[^}"\n]*)?\}?)(\s*(?:#.*)?)$`)
+	shortVariable    = lazy.Regexp(`\$([A-Za-z_]\w*)`)
+	secretOfTelegraf = lazy.Regexp(`^@\{(\w+):(\w+)\}$`)
 )
 
 // translateTelegraf translates a telegraf.conf (https://github.com/influxdata/telegraf/blob/master/docs/CONFIGURATION.md).
 func (t *translation) translateTelegraf(data []byte) error {
-	root, err := parseTOML(bareVariable.ReplaceAll(data, []byte(`$1"$2"$3`)))
+	root, err := parseTOML(bareVariable().ReplaceAll(data, []byte(`$1"$2"$3`)))
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (t *translation) addMissingOutput(instead string) {
 // braceVariables writes $NAME as ${NAME} in all values.
 func braceVariables(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode {
-		n.Value = shortVariable.ReplaceAllString(n.Value, "$${$1}")
+		n.Value = shortVariable().ReplaceAllString(n.Value, "$${$1}")
 	}
 	for _, below := range n.Content {
 		braceVariables(below)
@@ -176,7 +177,7 @@ func convertLogFormat(_ *translation, _ string, v *yaml.Node) yaml.Node {
 // credential returns a conversion that hides a value. id is what the secret store knows it as.
 func credential(id string) func(*translation, string, *yaml.Node) yaml.Node {
 	return func(t *translation, where string, v *yaml.Node) yaml.Node {
-		if named := secretOfTelegraf.FindStringSubmatch(v.Value); named != nil {
+		if named := secretOfTelegraf().FindStringSubmatch(v.Value); named != nil {
 			return *text("secret:" + named[1] + "/" + named[2])
 		}
 		return *text(t.hideCredential(v.Line, where, v.Value, id))

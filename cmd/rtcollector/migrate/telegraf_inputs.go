@@ -4,12 +4,13 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/lazy"
 )
 
 // inputRule says what becomes of an input of Telegraf.
@@ -233,7 +234,7 @@ func convertDataFormat(t *translation, where string, v *yaml.Node) yaml.Node {
 }
 
 // addressWithVariables is host and port, of which at least one is a variable, so that it is no URL.
-var addressWithVariables = regexp.MustCompile(`^\w+://(\$\{\w+\}|[\w.-]+)(?::(\$\{\w+\}|\d+))?$`)
+var addressWithVariables = lazy.Regexp(`^\w+://(\$\{\w+\}|[\w.-]+)(?::(\$\{\w+\}|\d+))?$`)
 
 // makeRedis translates an address such as tcp://:password@host:6379 or unix:///path.
 func makeRedis(t *translation, where string, server *yaml.Node, into *settings) {
@@ -248,8 +249,8 @@ func (t *translation) setRedisAddress(where string, server *yaml.Node, into *set
 	}
 	u, err := url.Parse(address)
 	switch {
-	case strings.Contains(address, "${") && addressWithVariables.MatchString(address):
-		found := addressWithVariables.FindStringSubmatch(address)
+	case strings.Contains(address, "${") && addressWithVariables().MatchString(address):
+		found := addressWithVariables().FindStringSubmatch(address)
 		into.set("host", found[1])
 		if found[2] != "" {
 			into.set("port", yaml.Node{Kind: yaml.ScalarNode, Value: found[2]})
@@ -288,7 +289,7 @@ func hostOr(host, otherwise string) string {
 }
 
 // libpqWord is key and value; a value with blanks is in single quotes, in which a backslash protects a quote.
-var libpqWord = regexp.MustCompile(`(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s']+))`)
+var libpqWord = lazy.Regexp(`(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s']+))`)
 
 // makePostgres translates an address of libpq: a URL, or words "key=value".
 func makePostgres(t *translation, where string, server *yaml.Node, into *settings) {
@@ -300,7 +301,7 @@ func makePostgres(t *translation, where string, server *yaml.Node, into *setting
 		into.set("url", u.String())
 		return
 	}
-	for _, found := range libpqWord.FindAllStringSubmatch(server.Value, -1) {
+	for _, found := range libpqWord().FindAllStringSubmatch(server.Value, -1) {
 		key, value := found[1], strings.NewReplacer(`\'`, "'", `\\`, `\`).Replace(found[2]+found[3])
 		switch key {
 		case "host", "user", "dbname", "sslmode":
