@@ -426,8 +426,8 @@ func TestCancelledWrite(t *testing.T) {
 		t.Error(got.Err)
 	}
 	_ = s.Close()
-	goleak.VerifyNone(t, ignore, goleak.IgnoreAnyFunction("net.(*conn).Read"), goleak.IgnoreAnyFunction("github.com/rtcollector/rtcollector/internal/servicetest.serve.func1"),
-		goleak.IgnoreAnyFunction("github.com/rtcollector/rtcollector/internal/servicetest.serve.func1.2"), goleak.IgnoreAnyFunction("github.com/rtcollector/rtcollector/internal/servicetest.serve.func1.1"))
+	goleak.VerifyNone(t, ignore, goleak.IgnoreAnyFunction("net.(*conn).Read"), goleak.IgnoreAnyFunction("github.com/rtcollector/rtcollector/internal/servicetest.Serve.func1"),
+		goleak.IgnoreAnyFunction("github.com/rtcollector/rtcollector/internal/servicetest.Serve.func1.2"), goleak.IgnoreAnyFunction("github.com/rtcollector/rtcollector/internal/servicetest.Serve.func1.1"))
 }
 
 func TestSOCKS5(t *testing.T) {

@@ -212,9 +212,9 @@ func TestUnwritableState(t *testing.T) {
 	if got := out.wait(t, 50); len(got) != 50 {
 		t.Errorf("%d events", len(got))
 	}
-	servicetest.Until(t, "all bookmarks were tried", func(context.Context) error {
-		if got := p.Gather(0)["windows_eventlog_events_System"]; got != 50 {
-			return fmt.Errorf("%v events", got)
+	servicetest.Until(t, "all bookmarks were tried, and the failure is logged", func(context.Context) error {
+		if got := p.Gather(0)["windows_eventlog_events_System"]; got != 50 || log.Count("cannot be kept") == 0 {
+			return fmt.Errorf("%v events, log: %s", got, log.String())
 		}
 		return nil
 	})
