@@ -115,6 +115,18 @@ func (w *setup) addInput(id string, interval time.Duration, also func(ctx contex
 	})})
 }
 
+// addInputOfBoth adds an input that gathers a sample and an event every second.
+func (w *setup) addInputOfBoth(id string) {
+	series := w.f.Gauge(id, telemetry.None)
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Interval: time.Second, Build: buildInput(plugins.Input{
+		Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+			b.Add(series, 1)
+			b.Events = append(b.Events, newLineEvent(9999))
+			return nil
+		}),
+	})})
+}
+
 func (w *setup) addOutput(id string, o outputs.Output) {
 	w.cfg.Outputs = append(w.cfg.Outputs, Output{ID: id, Build: buildOutput(o)})
 }

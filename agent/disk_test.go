@@ -282,14 +282,7 @@ func TestOneFailingKindDoesNotSpillTheOther(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, o := newSetup(), &oneKindFails{kind: kind, begin: time.Now()}
 				useDisk(t, w)
-				series := w.f.Gauge("m", telemetry.None)
-				w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{
-					Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
-						b.Add(series, 1)
-						b.Events = append(b.Events, newLineEvent(1))
-						return nil
-					}),
-				})})
+				w.addInputOfBoth("both")
 				w.addOutput("both", o)
 				if err := w.runFor(4 * time.Minute); err != nil {
 					t.Error(err)
@@ -408,12 +401,7 @@ func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
 		w := newSetup()
 		useDisk(t, w)
 		both := &refusingOutput{refuse: failFor(time.Hour)}
-		w.cfg.Inputs = []Input{{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{
-			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
-				b.Events = append(b.Events, newLineEvent(1))
-				return nil
-			}),
-		})}}
+		w.addInputOfBoth("both")
 		w.addOutput("redis", both)
 		a := newAgent(w.cfg)
 		hang, release := hangDisk(a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -173,13 +175,7 @@ func TestPolledInputDoesNotWaitForRoom(t *testing.T) {
 		s := &refusingOutput{refuse: failFor(time.Minute)}
 		w.cfg.EventBuffer, w.cfg.Buffer = 10_000, 1000
 		w.addRunner("syslog", sendLines(sent, 20))
-		series := w.f.Gauge("exec", telemetry.None)
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "exec", Interval: time.Second, Build: buildInput(plugins.Input{
-			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
-				b.Add(series, 1)
-				b.Events = append(b.Events, newLineEvent(9999))
-				return nil
-			})})})
+		w.addInputOfBoth("exec")
 		w.addOutput("both", s)
 		if err := w.runFor(2 * time.Minute); err != nil {
 			t.Fatal(err)
@@ -234,4 +230,30 @@ func TestInputErrorsBecomeEvents(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whoever sees that an item has left the queue also sees that it was dropped. Otherwise, a sum over both could say that something is missing.
+func TestDropsAreCountedFirst(t *testing.T) {
+	q := newSampleQueue(Limits{Buffer: 10}, &selfstat.Output{}, slog.New(slog.DiscardHandler))
+	w := newSetup()
+	b := telemetry.NewBatch(time.Now(), time.Now(), 1)
+	b.Add(w.f.Gauge("m", telemetry.None), 1)
+	const rounds = 200_000
+	var added atomic.Int64
+	var dropping sync.WaitGroup
+	defer dropping.Wait()
+	dropping.Go(func() {
+		for range rounds {
+			q.fill.Count.Add(1)
+			added.Add(1)
+			q.drop([]*telemetry.Batch{b}, "the oldest are dropped")
+		}
+	})
+	for added.Load() < rounds {
+		all := added.Load()
+		queued := q.fill.Count.Load()
+		if known := queued + q.stats.Dropped.Load(); known < all {
+			t.Fatalf("%d of %d are queued or dropped", known, all)
+		}
+	}
 }
