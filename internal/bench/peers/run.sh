@@ -126,16 +126,21 @@ CONF
 samples_netdata() { curl -s "http://127.0.0.1:$own_port/api/v1/charts" | grep -o '"dimensions_count": *[0-9]*' | awk -F: '{print $2 + 0}'; }
 first_netdata() { curl -s "http://127.0.0.1:$own_port/api/v1/data?chart=system.cpu&after=-2&points=1&format=csv" | grep -q '^20'; }
 
+# Telegraf's keys have no tags, and it stops a write at the first refusal, so one instance of each kind is all that it can write.
 start_telegraf() {
     cat >"$work/telegraf.conf" <<CONF
 [agent]
   interval = "1s"
   flush_interval = "1s"
 [[inputs.cpu]]
+  percpu = false
 [[inputs.mem]]
 [[inputs.disk]]
+  mount_points = ["/"]
 [[inputs.net]]
+  interfaces = ["lo"]
 [[inputs.diskio]]
+  devices = ["$(awk '$4 !~ /^(loop|ram)/ && NF == 4 && $4 != "name" {print $4; exit}' /proc/partitions)"]
 [[inputs.system]]
 [[inputs.processes]]
 [[inputs.kernel]]
@@ -187,13 +192,18 @@ measure() { # one round of one agent
     rss_of[$name]+="$(memory "$pid" VmRSS) "
     anon_of[$name]+="$(memory "$pid" RssAnon) "
     samples_of[$name]+="$("samples_$name") "
-    [ "$name" = rtcollector ] && [ -z "${lost_of[$name]:-}" ] && outage
+    if [ -z "${lost_of[$name]:-}" ]; then
+        case $name in
+        rtcollector) outage h:system_load1 ;;
+        telegraf) outage system_load1 ;;
+        esac
+    fi
     [ -n "$scraper" ] && kill "$scraper"
     kill "$pid" "$server" 2>/dev/null
     wait "$pid" "$server" 2>/dev/null
 }
 
-# outage ends the server for 30 seconds; it comes back empty. The samples of one series, one a second, must have no gap.
+# outage KEY ends the server for 30 seconds; it comes back empty. The samples of the series, one a second, must have no gap.
 outage() {
     local began
     kill "$server"
@@ -202,7 +212,7 @@ outage() {
     sleep 30
     start_server
     sleep 35 # the agent's longest pause between two attempts is 30 seconds
-    lost_of[$name]=$((30 - $(redis TS.RANGE h:system_load1 "$((began + 1))000" "$((began + 30))000" | grep -c "^:[0-9]\{13\}$")))
+    lost_of[$name]=$((30 - $(redis TS.RANGE "$1" "$((began + 1))000" "$((began + 30))000" | grep -c "^:[0-9]\{13\}$")))
 }
 
 average() { echo "$*" | awk '{for (i = 1; i <= NF; i++) s += $i; if (NF) printf "%.1f", s / NF; else printf "-"}'; }
