@@ -316,6 +316,20 @@ func hangDisk(a *Agent) (hang, release func()) {
 	return func() { hangs.Store(true) }, func() { close(released) }
 }
 
+// runUntilStopped runs an agent in the background. stop ends it, and checks that it ends well.
+func runUntilStopped(t *testing.T, a *Agent) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- a.Run(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // checkUnanswered checks that the error of an agent has the given ones, and says of each output how much was in memory when its disk did not
 // answer, and nothing else.
 func checkUnanswered(t *testing.T, w *setup, err error, outputs int, before ...error) {
@@ -405,9 +419,7 @@ func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
 		w.addOutput("redis", both)
 		a := newAgent(w.cfg)
 		hang, release := hangDisk(a)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
+		stop := runUntilStopped(t, a)
 		time.Sleep(30 * time.Second)
 		hang()
 		time.Sleep(30 * time.Second)
@@ -424,9 +436,6 @@ func TestApplyDoesNotWaitForADiskThatHangs(t *testing.T) {
 		}
 		release()
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 		synctest.Wait() // for what used the folder
 	})
 }
@@ -470,9 +479,7 @@ func TestSuccessorHasWhatADiskThatHangsDoesNotTake(t *testing.T) {
 		w.addOutput("redis", &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
 		a := newAgent(w.cfg)
 		hang, release := hangDisk(a)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
+		stop := runUntilStopped(t, a)
 		time.Sleep(30 * time.Second)
 		hang()
 		time.Sleep(30 * time.Second)
@@ -493,9 +500,6 @@ func TestSuccessorHasWhatADiskThatHangsDoesNotTake(t *testing.T) {
 		release()
 		time.Sleep(15 * time.Second)
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 		if stats := w.outputStats(0); len(successor.writeCounts) < 90 || stats.Dropped.Load() != 0 {
 			t.Errorf("%d samples are written, %d dropped", len(successor.writeCounts), stats.Dropped.Load())
 		}
@@ -513,9 +517,7 @@ func TestRemovedOutputsWaitTogether(t *testing.T) {
 		}
 		a := newAgent(w.cfg)
 		hang, release := hangDisk(a)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
+		stop := runUntilStopped(t, a)
 		time.Sleep(30 * time.Second)
 		hang()
 		time.Sleep(30 * time.Second)
@@ -533,9 +535,6 @@ func TestRemovedOutputsWaitTogether(t *testing.T) {
 		}
 		release()
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 		synctest.Wait() // for what used the folder
 	})
 }
@@ -548,9 +547,7 @@ func TestSuccessorOfAStuckOutputHasTheDisk(t *testing.T) {
 		w.addInput("a", time.Second, nil)
 		w.addOutput("redis", stuck)
 		a := newAgent(w.cfg)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
+		stop := runUntilStopped(t, a)
 		time.Sleep(30 * time.Second)
 		c := w.cfg
 		c.Outputs = []Output{{ID: "redis", Settings: "another", Build: buildOutput(&fakeServer{decide: failing(time.Now(), 0, time.Hour)})}}
@@ -564,9 +561,6 @@ func TestSuccessorOfAStuckOutputHasTheDisk(t *testing.T) {
 		}
 		close(stuck.released)
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 		checkBalance(t, w.inputStats(0).Samples.Load(), w.outputStats(0))
 	})
 }
@@ -626,18 +620,13 @@ func TestFailedAppendIsNotRepeatedBeforeThePause(t *testing.T) {
 			last = time.Now()
 			return f.Truncate(3)
 		}
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
+		stop := runUntilStopped(t, a)
 		time.Sleep(65 * time.Second)
 		if n := attempts.Load(); n < 6 {
 			t.Errorf("%d attempts", n)
 		}
 		recovered.Store(true)
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -902,9 +891,7 @@ func TestApplyHandsOverTheDisk(t *testing.T) {
 		w.addInput("a", time.Second, nil)
 		w.addOutput("redis", down)
 		a := newAgent(w.cfg)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
+		stop := runUntilStopped(t, a)
 		time.Sleep(time.Minute)
 		on := func(id string, s *fakeServer) Config {
 			c := w.cfg
@@ -936,9 +923,6 @@ func TestApplyHandsOverTheDisk(t *testing.T) {
 			t.Errorf("%d samples were written after the output was configured again", n)
 		}
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 	})
 }
 

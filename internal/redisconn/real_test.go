@@ -46,6 +46,18 @@ func sets(keys []string, n int) redisconn.Commands {
 	}
 }
 
+// openShards connects and returns the pipes as well, which are closed after the test.
+func openShards(t *testing.T, c redisconn.Config) (*redisconn.Client, *redisconn.Shards) {
+	t.Helper()
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	t.Cleanup(shards.Close)
+	return client, shards
+}
+
 func check(t *testing.T, c *redisconn.Client, keys []string, n int) {
 	t.Helper()
 	for _, k := range keys {
@@ -75,12 +87,7 @@ func TestRealTLS(t *testing.T) {
 		t.Errorf("without a client certificate: %v", err)
 	}
 	c.TLS.Cert, c.TLS.Key = a.Issue(t, tlstest.Cert{})
-	client, err := open(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shards := client.NewShards()
-	defer shards.Close()
+	client, shards := openShards(t, c)
 	if err := shards.Do(t.Context(), sets(numbered("k", 1000), 1)); err != nil {
 		t.Error(err)
 	}
@@ -112,16 +119,11 @@ func TestRealRenewedCertificates(t *testing.T) {
 		t.Fatal("the server takes an expired certificate")
 	}
 	a.IssueTo(t, tlstest.Cert{}, ours, oursKey)
-	client, err := open(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shards := client.NewShards()
-	defer shards.Close()
+	client, shards := openShards(t, c)
 	a.IssueTo(t, tlstest.Cert{Expired: true}, cert, key)
 	s.Kill()
 	s.Run()
-	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	err := client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
 	if err == nil || !strings.Contains(err.Error(), "has a certificate that is not valid now") {
 		t.Errorf("the server's has expired: %v", err)
 	}
@@ -157,16 +159,11 @@ func TestRealUserAndDatabase(t *testing.T) {
 	s.Do("ACL", "SETUSER", "agent", "on", ">pass/word#1", "~k*", "+set", "+get", "+ping", "+select", "+client|setname", "+hello")
 	c := redisconn.Defaults()
 	c.URL = secret.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/3")
-	client, err := open(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shards := client.NewShards()
-	defer shards.Close()
+	client, shards := openShards(t, c)
 	if err := shards.Do(t.Context(), sets([]string{"k1"}, 1)); err != nil {
 		t.Error(err)
 	}
-	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"other"}, 1)))
+	err := client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"other"}, 1)))
 	if err == nil || !strings.Contains(err.Error(), "refuses this to the user: grant it with ACL SETUSER ") {
 		t.Errorf("a key without rights: %v", err)
 	}
@@ -187,12 +184,7 @@ func TestRealCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	c := redisconn.Defaults()
 	c.Cluster = []string{nodes[0].Addr()}
-	client, err := open(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shards := client.NewShards()
-	defer shards.Close()
+	client, shards := openShards(t, c)
 	keys := append(numbered("k", 3000), numbered("{tag}", 50)...)
 	if err := shards.Do(t.Context(), sets(keys, 1)); err != nil {
 		t.Fatal(err)
@@ -293,12 +285,7 @@ func TestRealSentinel(t *testing.T) {
 	c.Sentinel.Master = "mymaster"
 	c.Sentinel.Addresses[0] = "127.0.0.1:1" // one that is down
 	c.DB = 5                                // which Sentinels have not
-	client, err := open(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shards := client.NewShards()
-	defer shards.Close()
+	client, shards := openShards(t, c)
 	if err := shards.Do(t.Context(), sets(numbered("k", 100), 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -329,12 +316,7 @@ func TestRealClientName(t *testing.T) {
 	cluster.Cluster = []string{nodes[0].Addr()}
 	for server, c := range map[*redistest.Server]redisconn.Config{s: single, nodes[0]: cluster} {
 		c.ClientName = "edge-17"
-		client, err := open(t, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shards := client.NewShards()
-		defer shards.Close()
+		_, shards := openShards(t, c)
 		if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
 			t.Error(err)
 		}
@@ -350,14 +332,9 @@ func TestRealFrozenServer(t *testing.T) {
 	s := redistest.Start(t)
 	c := at(s)
 	c.Timeout /= 10
-	client, err := open(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shards := client.NewShards()
-	defer shards.Close()
+	client, shards := openShards(t, c)
 	s.Freeze()
-	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	err := client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
 	if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
 		t.Errorf("error %v", err)
 	}
@@ -401,12 +378,7 @@ func TestResetLeavesNoDeadConnection(t *testing.T) {
 				c.TLS = &tlsx.Config{CA: authority.File}
 			}
 			c.Timeout = conf.Duration(100 * time.Millisecond) // the shortest one: it passes once
-			client, err := open(t, c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			shards := client.NewShards()
-			defer shards.Close()
+			client, shards := openShards(t, c)
 			if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
 				t.Fatal(err)
 			}
